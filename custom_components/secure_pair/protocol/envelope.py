@@ -1,0 +1,181 @@
+"""What travels inside the channel, once it is encrypted (docs/protocol.md, section 8).
+
+A record's plaintext is one MessagePack array: the number of the message, then its fields.
+Entities, states, actions and events travel undecoded (`Raw`), so that one that is unknown
+or wrong costs only itself.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from .errors import Failure, SecurePairError
+
+PING_SECONDS = 30
+"""How often the terminal pings."""
+
+DEAD_SECONDS = 90
+"""After so long without a record a connection is dead."""
+
+type Milliseconds = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+type Boot = Annotated[bytes, Meta(min_length=8, max_length=8)]
+type CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
+type EntityKey = Annotated[str, Meta(pattern="^[a-z0-9_]{1,64}$")]
+type Text = Annotated[str, Meta(max_length=255)]
+
+
+class Result(StrEnum):
+    """What became of a command."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    VOID = "void"
+    """It did not run, and never will."""
+    RESTARTED = "restarted"
+    """The device has started anew since; this id is not carried out any more."""
+    UNKNOWN = "unknown"
+    """Too long ago: it may have run."""
+    BUSY = "busy"
+    """Not now; the same bytes may be sent again."""
+
+
+class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the device says of itself; a map."""
+
+    model: Text
+    name: Text
+    manufacturer: Text | None = None
+    firmware: Text | None = None
+    hardware: Text | None = None
+    serial: Text | None = None
+
+
+class FromDevice(Struct, frozen=True, array_like=True):
+    """A message of the device. `up`: milliseconds since its start, monotonic."""
+
+    up: Milliseconds
+
+
+class Welcome(FromDevice, frozen=True, tag=0):
+    """The first record of a connection."""
+
+    boot: Boot
+    """Drawn at each start of the device."""
+    remaining: Annotated[int, Meta(ge=0)] | None
+    """Seconds of powered time left in the session's lifetime; nil: no end."""
+
+
+class Description(FromDevice, frozen=True, tag=1):
+    """The device and all of its entities, after each connection and each change."""
+
+    device: DeviceInfo
+    entities: tuple[Raw, ...]
+
+
+class States(FromDevice, frozen=True, tag=2):
+    """New states; `full`: of every entity, after each Description."""
+
+    full: bool
+    states: tuple[Raw, ...]
+
+
+class Outcome(FromDevice, frozen=True, tag=3):
+    """What became of a command: at once when it was accepted, again when it ended."""
+
+    id: CommandId
+    result: Result
+    code: Text | None = None
+    """Why it failed, as a key for a translated text."""
+    text: Text | None = None
+    """Why it failed, in the device's words."""
+
+
+class Event(FromDevice, frozen=True, tag=4):
+    """Something happened, once."""
+
+    event: Raw
+
+
+class Pong(FromDevice, frozen=True, tag=5):
+    """The answer to a ping; also sent by itself, that `up` is never older than 60 s."""
+
+
+class Unpaired(FromDevice, frozen=True, tag=6):
+    """The session is forgotten; the connection ends."""
+
+
+class Closing(FromDevice, frozen=True, tag=7):
+    """The device ends the connection on purpose."""
+
+    code: Text | None = None
+
+
+class FromTerminal(Struct, frozen=True, array_like=True):
+    """A message of the terminal."""
+
+
+class Stamped(FromTerminal, frozen=True):
+    """A command, or a question about it: these fields are fixed for ever with the id."""
+
+    id: CommandId
+    boot: Boot
+    born: Milliseconds
+    """In the device's `up`: when the user wished it."""
+    entity: EntityKey
+    action: Raw
+
+
+class Command(Stamped, frozen=True, tag=0):
+    """Reach this state, at most once."""
+
+
+class Question(Stamped, frozen=True, tag=1):
+    """What became of this command? If it is not known, it shall never run."""
+
+
+class Ping(FromTerminal, frozen=True, tag=2):
+    """Ask for a sign of life."""
+
+
+class Unpair(FromTerminal, frozen=True, tag=3):
+    """Forget this terminal's session."""
+
+
+class Close(FromTerminal, frozen=True, tag=4):
+    """The terminal ends the connection on purpose."""
+
+
+type AnyFromDevice = (
+    Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing
+)
+type AnyFromTerminal = Command | Question | Ping | Unpair | Close
+
+_encoder = msgspec.msgpack.Encoder()
+_from_device: msgspec.msgpack.Decoder[AnyFromDevice] = msgspec.msgpack.Decoder(
+    AnyFromDevice
+)
+_from_terminal: msgspec.msgpack.Decoder[AnyFromTerminal] = msgspec.msgpack.Decoder(
+    AnyFromTerminal
+)
+
+encode = _encoder.encode
+
+
+def decode_from_device(plaintext: bytes) -> AnyFromDevice:
+    """Return the device's message; raises SecurePairError (malformed)."""
+    return _decode(_from_device, plaintext)
+
+
+def decode_from_terminal(plaintext: bytes) -> AnyFromTerminal:
+    """Return the terminal's message; raises SecurePairError (malformed)."""
+    return _decode(_from_terminal, plaintext)
+
+
+def _decode[M](decoder: msgspec.msgpack.Decoder[M], plaintext: bytes) -> M:
+    try:
+        return decoder.decode(plaintext)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SecurePairError(Failure.MALFORMED) from error

@@ -1,0 +1,50 @@
+"""Frames: two bytes of big-endian length, then that many bytes (docs/protocol.md, section 2)."""
+
+from .errors import Failure, SecurePairError
+
+HANDSHAKE_LIMIT = 4096
+"""The longest payload before the channel is encrypted, in bytes."""
+
+RECORD_LIMIT = 65535
+"""The longest record, in bytes: what the length can say."""
+
+
+def frame(payload: bytes) -> bytes:
+    """Return the payload as it goes on the wire."""
+    return len(payload).to_bytes(2) + payload
+
+
+class FrameReader:
+    """Cuts a stream of bytes into payloads; keeps at most one unfinished frame."""
+
+    __slots__ = ("_buffer", "limit")
+
+    def __init__(self) -> None:
+        """Start with the limit of the handshake."""
+        self._buffer = bytearray()
+        self.limit = HANDSHAKE_LIMIT
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they come."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """Return the next payload, or None until more bytes are there.
+
+        Raises SecurePairError (too_large; malformed for an empty frame) as soon as the
+        length says so.
+        """
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        size = int.from_bytes(buffer[:2])
+        if size > self.limit:
+            raise SecurePairError(Failure.TOO_LARGE, f"a frame of {size} bytes")
+        if size == 0:
+            raise SecurePairError(Failure.MALFORMED, "an empty frame")
+        end = 2 + size
+        if len(buffer) < end:
+            return None
+        payload = bytes(buffer[2:end])
+        del buffer[:end]
+        return payload

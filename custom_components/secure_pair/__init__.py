@@ -1,0 +1,53 @@
+"""Secure Pair: devices that were paired by three parties, and are encrypted ever since."""
+
+from homeassistant.const import CONF_HOST, CONF_PORT, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+
+from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
+from .coordinator import DeviceCoordinator, SecurePairConfigEntry
+from .farewell import deliver_farewells, schedule_farewells
+from .key_store import get_key_store
+from .protocol.errors import Failure, SecurePairError
+
+PLATFORMS = [Platform.LOCK]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:
+    """Connect to a paired device, by resumption: the key service is not needed."""
+    coordinator = DeviceCoordinator(hass, entry, get_key_store(hass))
+    try:
+        await coordinator.start()
+    except SecurePairError as error:
+        await coordinator.stop()
+        kind = (
+            ConfigEntryError
+            if error.failure is Failure.STORAGE_UNREADABLE
+            else ConfigEntryNotReady
+        )
+        raise kind(
+            translation_domain=DOMAIN,
+            translation_key=error.failure.value,
+            translation_placeholders={"device": entry.title},
+        ) from error
+    entry.runtime_data = coordinator
+    entry.async_on_unload(coordinator.stop)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    schedule_farewells(hass)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:
+    """Take the entities away, then the connection."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> None:
+    """Forget the device's keys, and tell the device to forget this terminal."""
+    try:
+        await get_key_store(hass).bury_device(
+            entry.data[CONF_DEVICE_ID], entry.data[CONF_HOST], entry.data[CONF_PORT]
+        )
+        await deliver_farewells(hass)
+    except SecurePairError as error:
+        LOGGER.warning("The keys of %s could not be removed: %s", entry.title, error)

@@ -1,0 +1,142 @@
+"""Commands of this terminal, at most once (docs/protocol.md, section 10).
+
+A wish is turned into bytes once, and only ever repeated as these bytes. After a break the
+device is told again while the wish is fresh, else asked; until it has answered, the
+outcome is unclear, and said so.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+import os
+from typing import Final
+
+import msgspec
+
+from .link import Link
+from .protocol import envelope
+from .protocol.envelope import Command, Outcome, Question, Result
+from .protocol.errors import SecurePairError
+from .protocol.model import DEFAULT_MAX_AGE, Action, Entity
+
+BUSY_SECONDS: Final = 0.25
+"""How long a busy device is left alone before the same bytes go out again."""
+
+PATIENCE_SECONDS: Final = 20
+"""How long a caller waits for a lost device before he hears that the outcome is unknown."""
+
+type OnClarity = Callable[[str, bool], None]
+"""Hears that the outcome of an entity's command became unclear (False), or clear again."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    command: Command
+    deadline: float
+    """The loop's time after which the wish is not fresh any more."""
+    caller: asyncio.Future[Result | Outcome]
+    timer: asyncio.TimerHandle | None = None
+
+    def call_later(self, seconds: float, action: Callable[[_Pending], None]) -> None:
+        self.cancel_timer()
+        self.timer = asyncio.get_running_loop().call_later(seconds, action, self)
+
+    def cancel_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def answer(self, outcome: Result | Outcome) -> None:
+        if not self.caller.done():
+            self.caller.set_result(outcome)
+
+
+class Commander:
+    """The commands under way to one device, over however many connections."""
+
+    def __init__(self, on_clarity: OnClarity) -> None:
+        """Begin without a connection."""
+        self._loop = asyncio.get_running_loop()
+        self._on_clarity = on_clarity
+        self._link: Link | None = None
+        self._pending: dict[bytes, _Pending] = {}
+
+    async def carry_out(
+        self, link: Link, entity: Entity, action: Action
+    ) -> Result | Outcome:
+        """Send a command, and return what the device says in the end, be it after a break.
+
+        `Result.UNKNOWN` by itself: the device was lost, and has not come back in time.
+        """
+        do = getattr(action, "do", "")
+        max_age = entity.max_age.get(do, DEFAULT_MAX_AGE) / 1000
+        command = Command(
+            os.urandom(16),
+            link.welcome.boot,
+            link.now(),
+            entity.key,
+            msgspec.Raw(envelope.encode(action)),
+        )
+        pending = _Pending(
+            command, self._loop.time() + max_age, self._loop.create_future()
+        )
+        self._pending[command.id] = pending
+        self._send(pending)
+        return await pending.caller
+
+    def linked(self, link: Link) -> None:
+        """Clear up, on a new connection, what became of everything under way."""
+        self._link = link
+        for pending in self._pending.values():
+            pending.cancel_timer()
+            self._send(pending)
+
+    def unlinked(self) -> None:
+        """Note that the connection broke: what is under way has become unclear."""
+        self._link = None
+        for pending in self._pending.values():
+            self._on_clarity(pending.command.entity, False)
+            pending.call_later(PATIENCE_SECONDS, _give_up)
+
+    def receive(self, outcome: Outcome) -> None:
+        """Take what the device says of a command."""
+        if (pending := self._pending.get(outcome.id)) is None:
+            return
+        match outcome.result:
+            case Result.BUSY:
+                pending.call_later(BUSY_SECONDS, self._send)
+                return
+            case Result.RUNNING:
+                pass
+            case _:
+                del self._pending[outcome.id]
+                pending.answer(outcome)
+        self._on_clarity(pending.command.entity, True)
+
+    def close(self) -> None:
+        """Let everybody go who still waits."""
+        for pending in self._pending.values():
+            pending.cancel_timer()
+            pending.answer(Result.UNKNOWN)
+        self._pending.clear()
+
+    def _send(self, pending: _Pending) -> None:
+        pending.cancel_timer()
+        if self._link is None:
+            return
+        fresh = self._loop.time() <= pending.deadline
+        try:
+            self._link.send(pending.command if fresh else _question(pending.command))
+        except SecurePairError:
+            # The connection has just ended; the next one clears it up.
+            return
+
+
+def _give_up(pending: _Pending) -> None:
+    pending.answer(Result.UNKNOWN)
+
+
+def _question(command: Command) -> Question:
+    return Question(
+        command.id, command.boot, command.born, command.entity, command.action
+    )

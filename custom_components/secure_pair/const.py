@@ -1,0 +1,14 @@
+"""Names that several files of the integration share."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "secure_pair"
+LOGGER = logging.getLogger(__package__)
+
+CONF_DEVICE_ID: Final = "device_id"
+CONF_KEY_SERVICE: Final = "key_service"
+CONF_SETUP_CODE: Final = "setup_code"
+CONF_NO_LABEL: Final = "no_label"
+
+DEFAULT_PORT: Final = 8441

@@ -1,0 +1,48 @@
+"""Diagnostics: what is known not to be secret is named, and nothing else is in it."""
+
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+
+from .coordinator import SecurePairConfigEntry
+from .key_store import get_key_store
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: SecurePairConfigEntry
+) -> dict[str, Any]:
+    """Return the state of one device's connection, sessions and entities."""
+    coordinator = entry.runtime_data
+    device = await get_key_store(hass).device(coordinator.device_id)
+    info = coordinator.info
+    return {
+        "connected": coordinator.connected,
+        "last_failure": coordinator.last_failure,
+        "device": None
+        if info is None
+        else {
+            "model": info.model,
+            "manufacturer": info.manufacturer,
+            "firmware": info.firmware,
+            "hardware": info.hardware,
+        },
+        "entities": {
+            key: {
+                "kind": type(entity).__name__,
+                "has_state": key in coordinator.states,
+                "unclear": key in coordinator.unclear,
+            }
+            for key, entity in coordinator.entities.items()
+        },
+        "sessions": []
+        if device is None
+        else [
+            {
+                "provisional": session.provisional,
+                "lifetime": session.lifetime,
+                "negotiated_at": session.negotiated_at,
+                "transcript": session.transcript.hex(),
+            }
+            for session in device.sessions
+        ],
+    }

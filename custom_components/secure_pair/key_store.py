@@ -1,0 +1,222 @@
+"""Session keys in Home Assistant's storage: one private, atomic, versioned file.
+
+Every secret of this integration is in here and nowhere else: sessions and pairing secrets
+by device, terminal tokens by key service. A change is durable when its call returns; one
+that fails changes nothing. A file that cannot be read is never overwritten.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import STORAGE_DIR
+from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .protocol.errors import Failure, SecurePairError
+from .protocol.keys import EMPTY_PAIRING_SECRET
+from .protocol.secret import Secret
+from .protocol.sessions import PairedDevice
+
+VERSION: Final = 1
+
+_KEY_STORE: HassKey[KeyStore] = HassKey(f"{DOMAIN}.key_store")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TerminalToken:
+    """What a key service issued to this Home Assistant."""
+
+    token: Secret
+    terminal_id: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tombstone:
+    """A device that is still to be told that this terminal has gone."""
+
+    device: PairedDevice
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Content:
+    version: int = VERSION
+    key_services: dict[str, TerminalToken] = field(default_factory=dict)
+    devices: dict[str, PairedDevice] = field(default_factory=dict)
+    tombstones: dict[str, Tombstone] = field(default_factory=dict)
+
+
+class _Head(Struct, frozen=True):
+    version: int
+
+
+@callback
+def get_key_store(hass: HomeAssistant) -> KeyStore:
+    """Return this Home Assistant's key store; it reads its file at the first use."""
+    if (store := hass.data.get(_KEY_STORE)) is None:
+        path = Path(hass.config.path(STORAGE_DIR, DOMAIN))
+        store = hass.data[_KEY_STORE] = KeyStore(hass, path)
+    return store
+
+
+class KeyStore:
+    """The file, and what is in it.
+
+    Every method raises SecurePairError (storage_failed, storage_unreadable).
+    """
+
+    def __init__(self, hass: HomeAssistant, path: Path) -> None:
+        """Know the file; nothing is read yet."""
+        self._hass = hass
+        self._path = path
+        self._lock = asyncio.Lock()
+        self._content: _Content | None = None
+
+    async def key_services(self) -> Mapping[str, TerminalToken]:
+        """Return the tokens by their key service's URL."""
+        return (await self._read()).key_services
+
+    async def device(self, device_id: str) -> PairedDevice | None:
+        """Return what is kept of a device."""
+        return (await self._read()).devices.get(device_id)
+
+    async def tombstones(self) -> Mapping[str, Tombstone]:
+        """Return the devices that are still to be told, by device id."""
+        return (await self._read()).tombstones
+
+    async def put_device(
+        self, device: PairedDevice, token: TerminalToken | None = None
+    ) -> None:
+        """Keep a device's sessions, and the token it was paired with if it is new.
+
+        A tombstone of the device has no more meaning.
+        """
+
+        def put(content: _Content) -> _Content:
+            key_services = content.key_services
+            if token is not None:
+                key_services = {**key_services, device.key_service: token}
+            return replace(
+                content,
+                key_services=key_services,
+                devices={**content.devices, device.device_id: device},
+                tombstones=_without(content.tombstones, device.device_id),
+            )
+
+        await self._change(put)
+
+    async def bury_device(self, device_id: str, host: str, port: int) -> None:
+        """Keep of a device only what it takes to tell it that this terminal has gone.
+
+        The token of a key service goes with its last device.
+        """
+
+        def bury(content: _Content) -> _Content:
+            if (device := content.devices.get(device_id)) is None:
+                return content
+            tombstones = content.tombstones
+            if device.sessions:
+                newest = replace(
+                    device,
+                    sessions=device.sessions[:1],
+                    pairing_secret=EMPTY_PAIRING_SECRET,
+                )
+                tombstones = {**tombstones, device_id: Tombstone(newest, host, port)}
+            devices = _without(content.devices, device_id)
+            in_use = {device.key_service for device in devices.values()}
+            return replace(
+                content,
+                key_services={
+                    url: token
+                    for url, token in content.key_services.items()
+                    if url in in_use
+                },
+                devices=devices,
+                tombstones=tombstones,
+            )
+
+        await self._change(bury)
+
+    async def forget_tombstone(self, device_id: str) -> None:
+        """Forget a device that has been told."""
+        await self._change(
+            lambda content: replace(
+                content, tombstones=_without(content.tombstones, device_id)
+            )
+        )
+
+    async def _read(self) -> _Content:
+        async with self._lock:
+            return await self._read_once()
+
+    async def _read_once(self) -> _Content:
+        if self._content is None:
+            self._content = await self._hass.async_add_executor_job(
+                _read_file, self._path
+            )
+        return self._content
+
+    async def _change(self, change: Callable[[_Content], _Content]) -> None:
+        # A caller may be cancelled; what is in memory has to follow the file all the same.
+        await asyncio.shield(
+            self._hass.async_create_task(self._apply(change), "secure_pair key store")
+        )
+
+    async def _apply(self, change: Callable[[_Content], _Content]) -> None:
+        async with self._lock:
+            before = await self._read_once()
+            if (content := change(before)) is before:
+                return
+            await self._hass.async_add_executor_job(_write_file, self._path, content)
+            self._content = content
+
+
+def _without[V](mapping: dict[str, V], key: str) -> dict[str, V]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def _read_file(path: Path) -> _Content:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return _Content()
+    except OSError as error:
+        raise SecurePairError(Failure.STORAGE_UNREADABLE) from error
+    try:
+        version = msgspec.json.decode(data, type=_Head).version
+        if version == VERSION:
+            return msgspec.json.decode(data, type=_Content, dec_hook=_decode_secret)
+    except msgspec.DecodeError, UnicodeDecodeError:
+        # The error's own text may quote the file.
+        raise SecurePairError(Failure.STORAGE_UNREADABLE) from None
+    raise SecurePairError(Failure.STORAGE_UNREADABLE, f"it has version {version}")
+
+
+def _write_file(path: Path, content: _Content) -> None:
+    data = msgspec.json.encode(content, enc_hook=_encode_secret)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_utf8_file_atomic(str(path), data, private=True, mode="wb")
+    except (WriteError, OSError) as error:
+        raise SecurePairError(Failure.STORAGE_FAILED) from error
+
+
+def _encode_secret(value: Any) -> bytes:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError
+
+
+def _decode_secret(kind: type, value: Any) -> Any:
+    if kind is Secret:
+        return Secret(msgspec.convert(value, bytes))
+    raise NotImplementedError

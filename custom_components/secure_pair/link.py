@@ -1,0 +1,151 @@
+"""An encrypted connection that lives: its first record, its clock, its signs of life.
+
+Docs: docs/protocol.md, sections 5, 7 and 8.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from .connection import ANSWER_SECONDS, Connection
+from .protocol import envelope, resumption
+from .protocol.crypto import PRIMITIVES
+from .protocol.envelope import AnyFromDevice, FromTerminal, Welcome
+from .protocol.errors import Failure, SecurePairError
+from .protocol.keys import TrafficKeys
+from .protocol.sessions import StoredSession
+
+type OnMessage = Callable[[AnyFromDevice], None]
+type OnEnd = Callable[[SecurePairError], None]
+
+
+async def resume(connection: Connection, session: StoredSession) -> Link:
+    """Go on with a session that was negotiated before, without the key service.
+
+    Raises SecurePairError (session_unknown, device_unproven, timeout, connection_lost …);
+    none of them means that the session may be deleted.
+    """
+    resuming, r1 = resumption.resume(
+        PRIMITIVES,
+        session.session_id,
+        session.session_key,
+        connection.greeting,
+        X25519PrivateKey.generate(),
+    )
+    resumed, r3 = resumption.receive_resume_answer(
+        PRIMITIVES, resuming, await connection.exchange(r1)
+    )
+    connection.send_payload(r3)
+    return await Link.begin(connection, resumed.traffic)
+
+
+class Link:
+    """What a paired device and this terminal say to each other on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take a connection that is about to be encrypted; use `begin`."""
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._early: deque[AnyFromDevice] = deque()
+        self._on_message: OnMessage | None = None
+        self._on_end: OnEnd | None = None
+        self._ended: SecurePairError | None = None
+        self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
+        self._ping: asyncio.TimerHandle | None = None
+        self._up = 0
+        self._up_at = 0.0
+        self.welcome: Welcome
+        """The first record."""
+
+    @classmethod
+    async def begin(cls, connection: Connection, traffic: TrafficKeys) -> Link:
+        """Encrypt the connection, and wait for the first record.
+
+        Raises SecurePairError (timeout, connection_lost, record_failed, malformed).
+        """
+        link = cls(connection)
+        connection.encrypt(traffic, link._receive, link._end)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                link.welcome = await link._welcome
+        except TimeoutError as error:
+            detail = "waiting for the first record"
+            raise SecurePairError(Failure.TIMEOUT, detail) from error
+        return link
+
+    def start(self, on_message: OnMessage, on_end: OnEnd) -> None:
+        """Give every further message to `on_message`; `on_end` is called once.
+
+        A link that has ended already ends here.
+        """
+        self._on_message, self._on_end = on_message, on_end
+        while self._early:
+            on_message(self._early.popleft())
+        if self._ended is not None:
+            on_end(self._ended)
+            return
+        self._schedule_ping()
+
+    def now(self) -> int:
+        """Return the device's `up` at this moment, in milliseconds."""
+        return self._up + int((self._loop.time() - self._up_at) * 1000)
+
+    def send(self, message: FromTerminal) -> None:
+        """Send one message; raises SecurePairError (connection_lost, too_large)."""
+        self._connection.send(message)
+
+    async def close(self) -> None:
+        """End the connection on purpose."""
+        self._on_end = None
+        self._stop_ping()
+        await self._connection.close()
+
+    def abort(self) -> None:
+        """End the connection at once, without a word."""
+        self._on_end = None
+        self._stop_ping()
+        self._connection.abort()
+
+    def _receive(self, message: AnyFromDevice) -> None:
+        self._up, self._up_at = message.up, self._loop.time()
+        if not self._welcome.done():
+            if not isinstance(message, Welcome):
+                raise SecurePairError(Failure.OUT_OF_ORDER, "no Welcome")
+            self._welcome.set_result(message)
+        elif isinstance(message, Welcome):
+            raise SecurePairError(Failure.OUT_OF_ORDER, "a second Welcome")
+        elif self._on_message is not None:
+            self._on_message(message)
+        elif len(self._early) < _EARLY_MESSAGES:
+            self._early.append(message)
+        else:
+            raise SecurePairError(Failure.OUT_OF_ORDER, "too many messages")
+
+    def _end(self, error: SecurePairError) -> None:
+        self._ended = error
+        self._stop_ping()
+        if not self._welcome.done():
+            self._welcome.set_exception(error)
+        elif self._on_end is not None:
+            self._on_end(error)
+
+    def _schedule_ping(self) -> None:
+        self._ping = self._loop.call_later(envelope.PING_SECONDS, self._send_ping)
+
+    def _send_ping(self) -> None:
+        if self._loop.time() - self._connection.last_record > envelope.DEAD_SECONDS:
+            self._connection.fail(SecurePairError(Failure.TIMEOUT, "no sign of life"))
+            return
+        self.send(envelope.Ping())
+        self._schedule_ping()
+
+    def _stop_ping(self) -> None:
+        if self._ping is not None:
+            self._ping.cancel()
+            self._ping = None
+
+
+_EARLY_MESSAGES = 64
+"""More than a device has to say between its first record and `start`."""

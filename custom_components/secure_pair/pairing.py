@@ -1,0 +1,100 @@
+"""The terminal's part of a negotiation, over a real connection (docs/protocol.md, section 4)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+import time
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from .connection import Connection
+from .key_service import KeyService
+from .link import Link
+from .protocol import negotiation, sessions
+from .protocol.crypto import PRIMITIVES
+from .protocol.label import LabelKeys
+from .protocol.sessions import PairedDevice
+
+
+class Stage(StrEnum):
+    """Where a negotiation stands, for the user's eyes."""
+
+    CONNECTING = "connecting"
+    REQUESTING = "requesting"
+    CLAIMING = "claiming"
+    AUTHORIZING = "authorizing"
+    AGREEING = "agreeing"
+    STORING = "storing"
+    CONFIRMING = "confirming"
+
+
+type OnStage = Callable[[Stage], None]
+type StoreDevice = Callable[[PairedDevice], Awaitable[None]]
+"""Makes it durable; raises SecurePairError (storage_failed)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """What a negotiation ends in."""
+
+    device: PairedDevice
+    """As it is stored now."""
+    link: Link
+    name: str
+    """What the device calls itself."""
+
+
+async def negotiate(
+    connection: Connection,
+    device: PairedDevice,
+    key_service: KeyService,
+    store: StoreDevice,
+    *,
+    label: LabelKeys | None = None,
+    expected_installation: bytes | None = None,
+    on_stage: OnStage = lambda stage: None,
+) -> Paired:
+    """Run the seven steps.
+
+    `label` is given at a first pairing, to claim the device. Raises SecurePairError; what
+    was stored before stays stored, and is never replaced by less.
+    """
+    on_stage(Stage.REQUESTING)
+    requested, m1 = negotiation.request_authentication(
+        PRIMITIVES,
+        device_id=device.device_id,
+        terminal_id=device.terminal_id,
+        private_key=X25519PrivateKey.generate(),
+        pairing_secret=device.pairing_secret,
+        expected_installation=expected_installation,
+    )
+    challenged = negotiation.receive_challenge(
+        PRIMITIVES, requested, await connection.exchange(m1)
+    )
+    if label is not None:
+        on_stage(Stage.CLAIMING)
+        await key_service.claim(device.device_id, label.claim_proof)
+    on_stage(Stage.AUTHORIZING)
+    answer = await key_service.authorize(
+        m1, challenged.m2, challenged.first_public_key
+    )
+    on_stage(Stage.AGREEING)
+    responded, m5 = negotiation.respond(
+        PRIMITIVES,
+        challenged,
+        answer.first_encrypted_data,
+        answer.ticket_key,
+        answer.lifetime,
+    )
+    proven = negotiation.receive_device_key(
+        PRIMITIVES, responded, await connection.exchange(m5)
+    )
+    on_stage(Stage.STORING)
+    device = sessions.negotiated(device, proven, time.time())
+    await store(device)
+    on_stage(Stage.CONFIRMING)
+    connection.send_payload(PRIMITIVES.encode(proven.confirmation))
+    link = await Link.begin(connection, proven.traffic)
+    device = sessions.confirmed(device, proven.session_id)
+    await store(device)
+    return Paired(device, link, challenged.challenge.name)

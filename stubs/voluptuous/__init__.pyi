@@ -1,0 +1,2 @@
+# Home Assistant replaces voluptuous by probatio as soon as it is imported.
+from probatio import *

@@ -21,9 +21,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
     except SecurePairError as error:
         await coordinator.stop()
         kind = (
-            ConfigEntryError
-            if error.failure is Failure.STORAGE_UNREADABLE
-            else ConfigEntryNotReady
+            ConfigEntryError if error.failure is Failure.STORAGE_UNREADABLE else ConfigEntryNotReady
         )
         raise kind(
             translation_domain=DOMAIN,

@@ -61,9 +61,7 @@ class Commander:
         self._link: Link | None = None
         self._pending: dict[bytes, _Pending] = {}
 
-    async def carry_out(
-        self, link: Link, entity: Entity, action: Action
-    ) -> Result | Outcome:
+    async def carry_out(self, link: Link, entity: Entity, action: Action) -> Result | Outcome:
         """Send a command, and return what the device says in the end, be it after a break.
 
         `Result.UNKNOWN` by itself: the device was lost, and has not come back in time.
@@ -77,9 +75,7 @@ class Commander:
             entity.key,
             msgspec.Raw(envelope.encode(action)),
         )
-        pending = _Pending(
-            command, self._loop.time() + max_age, self._loop.create_future()
-        )
+        pending = _Pending(command, self._loop.time() + max_age, self._loop.create_future())
         self._pending[command.id] = pending
         self._send(pending)
         return await pending.caller
@@ -137,6 +133,4 @@ def _give_up(pending: _Pending) -> None:
 
 
 def _question(command: Command) -> Question:
-    return Question(
-        command.id, command.boot, command.born, command.entity, command.action
-    )
+    return Question(command.id, command.boot, command.born, command.entity, command.action)

@@ -44,19 +44,13 @@ _ADDRESS_SCHEMA: Final = vol.Schema(
 )
 _KEY_SERVICE_SCHEMA: Final = vol.Schema(
     {
-        vol.Required(CONF_URL): TextSelector(
-            TextSelectorConfig(type=TextSelectorType.URL)
-        ),
-        vol.Required(CONF_TOKEN): TextSelector(
-            TextSelectorConfig(type=TextSelectorType.PASSWORD)
-        ),
+        vol.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
+        vol.Required(CONF_TOKEN): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
     }
 )
 _LABEL_SCHEMA: Final = vol.Schema(
     {
-        vol.Optional(CONF_SETUP_CODE): TextSelector(
-            TextSelectorConfig(autocomplete="off")
-        ),
+        vol.Optional(CONF_SETUP_CODE): TextSelector(TextSelectorConfig(autocomplete="off")),
         vol.Optional(CONF_NO_LABEL, default=False): BooleanSelector(),
     }
 )
@@ -109,17 +103,13 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
     # The address
 
     @override
-    async def async_step_user(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the device's address, and see which device answers there."""
         if user_input is None:
             return self._show_address()
         self._address = {**user_input, CONF_HOST: user_input[CONF_HOST].strip()}
         try:
-            connection = await Connection.open(
-                self._address[CONF_HOST], self._address[CONF_PORT]
-            )
+            connection = await Connection.open(self._address[CONF_HOST], self._address[CONF_PORT])
         except SecurePairError as error:
             return self._show_address(error.failure)
         await connection.close()
@@ -135,9 +125,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
     def _show_address(self, failure: Failure | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(
-                _ADDRESS_SCHEMA, self._address
-            ),
+            data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, self._address),
             errors=_errors(failure),
         )
 
@@ -174,9 +162,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
 
     # The label
 
-    async def async_step_label(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_label(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the setup code, or for the choice to go without one."""
         if user_input is None:
             return self._show_label()
@@ -199,9 +185,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
     def _show_label(self, failure: str | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="label",
-            data_schema=self.add_suggested_values_to_schema(
-                _LABEL_SCHEMA, self._label_input
-            ),
+            data_schema=self.add_suggested_values_to_schema(_LABEL_SCHEMA, self._label_input),
             errors=_errors(failure),
             description_placeholders={"device_id": self._device_id},
         )
@@ -216,14 +200,10 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
 
     # The negotiation
 
-    async def async_step_pair(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_pair(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the stage that the negotiation is in, until it ends."""
         if self._pairing is None:
-            self._pairing = self.hass.async_create_task(
-                self._pair(), f"{DOMAIN} pairing"
-            )
+            self._pairing = self.hass.async_create_task(self._pair(), f"{DOMAIN} pairing")
         if self._pairing.done():
             return self.async_show_progress_done(next_step_id="paired")
         if self._stage_over is None or self._stage_over.done():
@@ -284,9 +264,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
         self._stage = stage
         self._progressed.set()
 
-    async def async_step_paired(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_paired(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Create the entry, or go back to the step that can mend it."""
         pairing, self._pairing = self._pairing, None
         if pairing is None:
@@ -323,9 +301,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
         if self._pairing is not None:
             self._pairing.cancel()
         if not self._created and self._address and self._device_id:
-            self.hass.async_create_task(
-                self._bury(), f"{DOMAIN} bury {self._device_id}"
-            )
+            self.hass.async_create_task(self._bury(), f"{DOMAIN} bury {self._device_id}")
 
     async def _bury(self) -> None:
         entries = self.hass.config_entries

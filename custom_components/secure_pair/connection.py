@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._on_message: OnMessage | None = None
         self._on_end: OnEnd | None = None
         self._error: SecurePairError | None = None
+        self._heard = False
         self._closed = self._loop.create_future()
         self.last_record = self._loop.time()
         """When the last record came, on the loop's clock in seconds."""
@@ -218,7 +219,15 @@ class Connection(asyncio.Protocol):
             self.fail(error)
 
     def _open(self, channel: Channel, record: bytes) -> None:
-        message = envelope.decode_from_device(channel.open(record))
+        try:
+            plaintext = channel.open(record)
+        except SecurePairError:
+            # A device that refuses the last message of the handshake says so in the clear.
+            if not self._heard and record[:2] == _ERROR_PREFIX:
+                raise _refusal(record) from None
+            raise
+        self._heard = True
+        message = envelope.decode_from_device(plaintext)
         self.last_record = self._loop.time()
         if self._on_message is not None:
             self._on_message(message)

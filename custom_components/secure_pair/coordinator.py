@@ -108,9 +108,7 @@ class DeviceCoordinator:
 
     async def _open(self, session: sessions.StoredSession) -> Link:
         data = self.entry.data
-        connection = await Connection.open(
-            data[CONF_HOST], data[CONF_PORT], self.device_id
-        )
+        connection = await Connection.open(data[CONF_HOST], data[CONF_PORT], self.device_id)
         try:
             return await resume(connection, session)
         except BaseException:

@@ -25,9 +25,7 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         self.described = described
         self._attr_unique_id = f"{coordinator.device_id}_{described.key}"
         self._attr_name = described.name
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, coordinator.device_id)}
-        )
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.device_id)})
 
     @property
     @override
@@ -44,9 +42,7 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        self.async_on_remove(
-            self.coordinator.listen(self.described.key, self.async_write_ha_state)
-        )
+        self.async_on_remove(self.coordinator.listen(self.described.key, self.async_write_ha_state))
 
     async def carry_out(self, action: model.Action) -> None:
         """Have the device do it; raises a translated HomeAssistantError."""

@@ -21,9 +21,7 @@ async def deliver_farewells(hass: HomeAssistant) -> None:
     """Tell every device that is still to be told, where it can be reached."""
     key_store = get_key_store(hass)
     tombstones = await key_store.tombstones()
-    await asyncio.gather(
-        *(_deliver(key_store, tombstone) for tombstone in tombstones.values())
-    )
+    await asyncio.gather(*(_deliver(key_store, tombstone) for tombstone in tombstones.values()))
 
 
 @callback
@@ -42,9 +40,7 @@ async def _deliver_quietly(hass: HomeAssistant) -> None:
 async def _deliver(key_store: KeyStore, tombstone: Tombstone) -> None:
     device = tombstone.device
     try:
-        connection = await Connection.open(
-            tombstone.host, tombstone.port, device.device_id
-        )
+        connection = await Connection.open(tombstone.host, tombstone.port, device.device_id)
         try:
             await _unpair(await resume(connection, device.sessions[0]))
         except RefusedError as error:

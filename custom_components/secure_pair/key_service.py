@@ -134,9 +134,7 @@ class KeyService:
         body = {"device_id": device_id, "claim_proof": proof}
         await self._request("POST", "v1/claims", _ClaimWire, body)
 
-    async def authorize(
-        self, m1: bytes, m2: bytes, first_public_key: bytes
-    ) -> AuthorizationAnswer:
+    async def authorize(self, m1: bytes, m2: bytes, first_public_key: bytes) -> AuthorizationAnswer:
         """Send request and challenge as they were on the wire (steps 3 and 4)."""
         body = {
             "m1": _to_base64url(m1),
@@ -168,9 +166,7 @@ class KeyService:
                 content = await _read(response)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             # The error's own text may hold the request, so it is not passed on.
-            raise SecurePairError(
-                Failure.KEY_SERVICE_UNREACHABLE, type(error).__name__
-            ) from None
+            raise SecurePairError(Failure.KEY_SERVICE_UNREACHABLE, type(error).__name__) from None
         if response.status != HTTPStatus.OK:
             raise SecurePairError(
                 _failure(response.status, content), f"HTTP status {response.status}"

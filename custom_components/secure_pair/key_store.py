@@ -93,9 +93,7 @@ class KeyStore:
         """Return the devices that are still to be told, by device id."""
         return (await self._read()).tombstones
 
-    async def put_device(
-        self, device: PairedDevice, token: TerminalToken | None = None
-    ) -> None:
+    async def put_device(self, device: PairedDevice, token: TerminalToken | None = None) -> None:
         """Keep a device's sessions, and the token it was paired with if it is new.
 
         A tombstone of the device has no more meaning.
@@ -136,9 +134,7 @@ class KeyStore:
             return replace(
                 content,
                 key_services={
-                    url: token
-                    for url, token in content.key_services.items()
-                    if url in in_use
+                    url: token for url, token in content.key_services.items() if url in in_use
                 },
                 devices=devices,
                 tombstones=tombstones,
@@ -149,9 +145,7 @@ class KeyStore:
     async def forget_tombstone(self, device_id: str) -> None:
         """Forget a device that has been told."""
         await self._change(
-            lambda content: replace(
-                content, tombstones=_without(content.tombstones, device_id)
-            )
+            lambda content: replace(content, tombstones=_without(content.tombstones, device_id))
         )
 
     async def _read(self) -> _Content:
@@ -160,9 +154,7 @@ class KeyStore:
 
     async def _read_once(self) -> _Content:
         if self._content is None:
-            self._content = await self._hass.async_add_executor_job(
-                _read_file, self._path
-            )
+            self._content = await self._hass.async_add_executor_job(_read_file, self._path)
         return self._content
 
     async def _change(self, change: Callable[[_Content], _Content]) -> None:

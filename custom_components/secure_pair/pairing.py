@@ -68,16 +68,12 @@ async def negotiate(
         pairing_secret=device.pairing_secret,
         expected_installation=expected_installation,
     )
-    challenged = negotiation.receive_challenge(
-        PRIMITIVES, requested, await connection.exchange(m1)
-    )
+    challenged = negotiation.receive_challenge(PRIMITIVES, requested, await connection.exchange(m1))
     if label is not None:
         on_stage(Stage.CLAIMING)
         await key_service.claim(device.device_id, label.claim_proof)
     on_stage(Stage.AUTHORIZING)
-    answer = await key_service.authorize(
-        m1, challenged.m2, challenged.first_public_key
-    )
+    answer = await key_service.authorize(m1, challenged.m2, challenged.first_public_key)
     on_stage(Stage.AGREEING)
     responded, m5 = negotiation.respond(
         PRIMITIVES,
@@ -86,9 +82,7 @@ async def negotiate(
         answer.ticket_key,
         answer.lifetime,
     )
-    proven = negotiation.receive_device_key(
-        PRIMITIVES, responded, await connection.exchange(m5)
-    )
+    proven = negotiation.receive_device_key(PRIMITIVES, responded, await connection.exchange(m5))
     on_stage(Stage.STORING)
     device = sessions.negotiated(device, proven, time.time())
     await store(device)

@@ -54,9 +54,7 @@ class CommandTable:
         self._evicted = -1
         """`ev`: the greatest `born` of an evicted command that was carried out."""
 
-    def command(
-        self, command_id: bytes, boot: bytes, born: int, max_age: int, up: int
-    ) -> Verdict:
+    def command(self, command_id: bytes, boot: bytes, born: int, max_age: int, up: int) -> Verdict:
         """Decide about a command; with `run` it is recorded as running, and has to run."""
         if (known := self._known(command_id, boot)) is not None:
             return known
@@ -66,9 +64,7 @@ class CommandTable:
             return Verdict(Result.BUSY)
         return Verdict(Result.RUNNING, run=True)
 
-    def question(
-        self, command_id: bytes, boot: bytes, born: int, max_age: int, up: int
-    ) -> Verdict:
+    def question(self, command_id: bytes, boot: bytes, born: int, max_age: int, up: int) -> Verdict:
         """Answer what became of a command; one that is not known is barred for ever."""
         if (known := self._known(command_id, boot)) is not None:
             return known

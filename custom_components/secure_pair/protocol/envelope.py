@@ -148,18 +148,12 @@ class Close(FromTerminal, frozen=True, tag=4):
     """The terminal ends the connection on purpose."""
 
 
-type AnyFromDevice = (
-    Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing
-)
+type AnyFromDevice = Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing
 type AnyFromTerminal = Command | Question | Ping | Unpair | Close
 
 _encoder = msgspec.msgpack.Encoder()
-_from_device: msgspec.msgpack.Decoder[AnyFromDevice] = msgspec.msgpack.Decoder(
-    AnyFromDevice
-)
-_from_terminal: msgspec.msgpack.Decoder[AnyFromTerminal] = msgspec.msgpack.Decoder(
-    AnyFromTerminal
-)
+_from_device: msgspec.msgpack.Decoder[AnyFromDevice] = msgspec.msgpack.Decoder(AnyFromDevice)
+_from_terminal: msgspec.msgpack.Decoder[AnyFromTerminal] = msgspec.msgpack.Decoder(AnyFromTerminal)
 
 encode = _encoder.encode
 

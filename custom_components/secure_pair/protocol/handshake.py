@@ -95,9 +95,7 @@ class Resumed:
 
 
 type Outcome = Identified | Reply | Negotiated | Resumed
-type _Pending = (
-    negotiation.ChallengeIssued | negotiation.Answered | resumption.ResumeAnswered
-)
+type _Pending = negotiation.ChallengeIssued | negotiation.Answered | resumption.ResumeAnswered
 
 
 class DeviceHandshake:
@@ -118,9 +116,7 @@ class DeviceHandshake:
         self._deadline: float | None = None
         self._error: SecurePairError | None = None
         self.stage = Stage.GREETED
-        self.greeting = Greeting(
-            (VERSION,), records.identity.device_id, draw(16)
-        )
+        self.greeting = Greeting((VERSION,), records.identity.device_id, draw(16))
 
     @property
     def terminal_id(self) -> bytes | None:
@@ -178,17 +174,11 @@ class DeviceHandshake:
             case Stage.GREETED, None:
                 return self._first(payload, now)
             case Stage.CHALLENGED, negotiation.ChallengeIssued():
-                opened = negotiation.open_response(
-                    PRIMITIVES, pending, payload, records.epoch
-                )
-                self._pending, m6 = negotiation.answer(
-                    PRIMITIVES, opened, self._draw_private_key()
-                )
+                opened = negotiation.open_response(PRIMITIVES, pending, payload, records.epoch)
+                self._pending, m6 = negotiation.answer(PRIMITIVES, opened, self._draw_private_key())
                 return Reply(m6)
             case Stage.ANSWERED, negotiation.Answered():
-                accepted = negotiation.accept(
-                    PRIMITIVES, pending, payload, records.epoch
-                )
+                accepted = negotiation.accept(PRIMITIVES, pending, payload, records.epoch)
                 self._pending = self._deadline = None
                 return Negotiated(accepted.session, accepted.traffic)
             case Stage.RESUMING, resumption.ResumeAnswered():

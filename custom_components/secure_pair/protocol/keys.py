@@ -112,9 +112,7 @@ def open_authorization[K](
     return first_data, Grant(int.from_bytes(epoch), int.from_bytes(lifetime)), nonce
 
 
-def ticket_key[K](
-    crypto: Crypto[K], initial_key: Secret, ctx: bytes, nonce: bytes
-) -> Secret:
+def ticket_key[K](crypto: Crypto[K], initial_key: Secret, ctx: bytes, nonce: bytes) -> Secret:
     """Return what lets the terminal take part; one for each answer of the service."""
     return crypto.expand(initial_key, "ticket", crypto.join(ctx, nonce))
 

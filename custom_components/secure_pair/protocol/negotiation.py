@@ -78,17 +78,13 @@ def check_epoch(own: int, granted: int) -> None:
         raise SecurePairError(Failure.EPOCH_REFUSED)
 
 
-def check_device_confirmation[K](
-    crypto: Crypto[K], agreement: Agreement, tag: bytes
-) -> None:
+def check_device_confirmation[K](crypto: Crypto[K], agreement: Agreement, tag: bytes) -> None:
     """The device is genuine, and saw the same conversation."""
     if not crypto.verify(agreement.device_confirmation, agreement.transcript, tag):
         raise SecurePairError(Failure.DEVICE_UNPROVEN)
 
 
-def check_terminal_confirmation[K](
-    crypto: Crypto[K], agreement: Agreement, tag: bytes
-) -> None:
+def check_terminal_confirmation[K](crypto: Crypto[K], agreement: Agreement, tag: bytes) -> None:
     """The terminal has the ticket, the label's secret, and the same conversation."""
     if not crypto.verify(agreement.terminal_confirmation, agreement.transcript, tag):
         raise SecurePairError(Failure.TERMINAL_UNPROVEN)
@@ -171,9 +167,7 @@ def request_authentication[K](
     return state, m1
 
 
-def receive_challenge[K](
-    crypto: Crypto[K], state: Requested[K], m2: bytes
-) -> Challenged[K]:
+def receive_challenge[K](crypto: Crypto[K], state: Requested[K], m2: bytes) -> Challenged[K]:
     """Step 2, received. Raises SecurePairError (wrong_device and the codec's)."""
     challenge = crypto.decode(Challenge, m2)
     check_device(state.device_id, challenge.device_id)
@@ -192,9 +186,7 @@ def respond[K](
     ctx = keys.context(crypto, requested.m1, state.m2, state.first_public_key)
     m5 = crypto.encode(ChallengeResponse(first_encrypted_data, state.first_public_key))
     installation = state.challenge.installation
-    responded = Responded(
-        requested, installation, ctx, first_encrypted_data, ticket, lifetime
-    )
+    responded = Responded(requested, installation, ctx, first_encrypted_data, ticket, lifetime)
     return responded, m5
 
 
@@ -206,9 +198,7 @@ def receive_device_key[K](crypto: Crypto[K], state: Responded[K], m6: bytes) -> 
     requested = state.requested
     answer = crypto.decode(DeviceKey, m6)
     try:
-        second_authority_key = crypto.agree(
-            requested.private_key, answer.device_public_key
-        )
+        second_authority_key = crypto.agree(requested.private_key, answer.device_public_key)
     except InvalidPublicKeyError as error:
         raise SecurePairError(Failure.DEVICE_UNPROVEN) from error
     agreement = keys.agree_session(
@@ -256,9 +246,7 @@ class Authorization:
     lifetime: int
 
 
-def parse_authorization_request[K](
-    crypto: Crypto[K], m1: bytes, m2: bytes
-) -> AuthorizationRequest:
+def parse_authorization_request[K](crypto: Crypto[K], m1: bytes, m2: bytes) -> AuthorizationRequest:
     """Step 3, received: read both messages as the device and the terminal sent them.
 
     Raises SecurePairError (version_not_supported and the codec's).
@@ -266,9 +254,7 @@ def parse_authorization_request[K](
     request = crypto.decode(AuthenticationRequest, m1)
     check_version(request.version)
     challenge = crypto.decode(Challenge, m2)
-    return AuthorizationRequest(
-        request.terminal_id, challenge.device_id, challenge.first_data
-    )
+    return AuthorizationRequest(request.terminal_id, challenge.device_id, challenge.first_data)
 
 
 def authorize[K](
@@ -399,9 +385,7 @@ def open_response[K](
     )
 
 
-def answer[K](
-    crypto: Crypto[K], state: ResponseOpened, private_key: K
-) -> tuple[Answered, bytes]:
+def answer[K](crypto: Crypto[K], state: ResponseOpened, private_key: K) -> tuple[Answered, bytes]:
     """Step 6, second half: agree and derive. Return the state and m6's payload.
 
     Raises SecurePairError (terminal_unproven).
@@ -434,7 +418,5 @@ def accept[K](crypto: Crypto[K], state: Answered, m7: bytes, epoch: int) -> Acce
     agreement = state.agreement
     check_terminal_confirmation(crypto, agreement, confirmation.confirmation)
     check_epoch(epoch, state.grant.epoch)
-    session = Session(
-        agreement.session_id, agreement.session_key, state.terminal_id, state.grant
-    )
+    session = Session(agreement.session_id, agreement.session_key, state.terminal_id, state.grant)
     return Accepted(session, agreement.traffic)

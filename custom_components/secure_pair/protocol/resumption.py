@@ -47,17 +47,13 @@ def check_binder[K](
         raise SecurePairError(Failure.SESSION_UNKNOWN)
 
 
-def check_device_confirmation[K](
-    crypto: Crypto[K], derived: ResumptionKeys, tag: bytes
-) -> None:
+def check_device_confirmation[K](crypto: Crypto[K], derived: ResumptionKeys, tag: bytes) -> None:
     """The device holds the session key, and took part in this connection."""
     if not crypto.verify(derived.device_confirmation, derived.transcript, tag):
         raise SecurePairError(Failure.DEVICE_UNPROVEN)
 
 
-def check_terminal_confirmation[K](
-    crypto: Crypto[K], derived: ResumptionKeys, tag: bytes
-) -> None:
+def check_terminal_confirmation[K](crypto: Crypto[K], derived: ResumptionKeys, tag: bytes) -> None:
     """The terminal is there now, and r1 was no recording."""
     if not crypto.verify(derived.terminal_confirmation, derived.transcript, tag):
         raise SecurePairError(Failure.TERMINAL_UNPROVEN)
@@ -202,9 +198,6 @@ def accept_resumption[K](
     """
     message = crypto.decode(ResumeConfirmation, r3)
     check_terminal_confirmation(crypto, state.derived, message.confirmation)
-    if (
-        check_session(find_session, state.session.session_id, epoch)
-        is not state.session
-    ):
+    if check_session(find_session, state.session.session_id, epoch) is not state.session:
         raise SecurePairError(Failure.SESSION_UNKNOWN)
     return state.derived.traffic

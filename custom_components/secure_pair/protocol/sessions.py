@@ -145,9 +145,7 @@ def accepted(register: Register, session: Session) -> Register:
     )
     if len(others) >= TERMINALS:
         raise SecurePairError(Failure.TABLE_FULL)
-    return replace(
-        register, epoch=epoch, held=(*others, HeldSession(session)), revoked=revoked
-    )
+    return replace(register, epoch=epoch, held=(*others, HeldSession(session)), revoked=revoked)
 
 
 def unpaired(register: Register, session_id: bytes) -> Register:

@@ -1,0 +1,1 @@
+"""A package, so that tests find the integration where Home Assistant does."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from secure_pair_protocol import keys, negotiation, resumption
 from secure_pair_protocol.channel import Channel
 from secure_pair_protocol.crypto import PRIMITIVES

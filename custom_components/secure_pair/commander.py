@@ -6,10 +6,10 @@ outcome is unclear, and said so.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-import os
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -25,8 +25,12 @@ BUSY_SECONDS: Final = 0.25
 PATIENCE_SECONDS: Final = 20
 """How long a caller waits for a lost device before he hears that the outcome is unknown."""
 
-type OnClarity = Callable[[str, bool], None]
-"""Hears that the outcome of an entity's command became unclear (False), or clear again."""
+
+class Clarity(Protocol):
+    """Hears that the outcome of an entity's command became unclear, or clear again."""
+
+    def __call__(self, key: str, *, clear: bool) -> None:
+        """Take the entity's key."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +58,7 @@ class _Pending:
 class Commander:
     """The commands under way to one device, over however many connections."""
 
-    def __init__(self, on_clarity: OnClarity) -> None:
+    def __init__(self, on_clarity: Clarity) -> None:
         """Begin without a connection."""
         self._loop = asyncio.get_running_loop()
         self._on_clarity = on_clarity
@@ -91,7 +95,7 @@ class Commander:
         """Note that the connection broke: what is under way has become unclear."""
         self._link = None
         for pending in self._pending.values():
-            self._on_clarity(pending.command.entity, False)
+            self._on_clarity(pending.command.entity, clear=False)
             pending.call_later(PATIENCE_SECONDS, _give_up)
 
     def receive(self, outcome: Outcome) -> None:
@@ -107,7 +111,7 @@ class Commander:
             case _:
                 del self._pending[outcome.id]
                 pending.answer(outcome)
-        self._on_clarity(pending.command.entity, True)
+        self._on_clarity(pending.command.entity, clear=True)
 
     def close(self) -> None:
         """Let everybody go who still waits."""

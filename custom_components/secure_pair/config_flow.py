@@ -4,7 +4,6 @@ import asyncio
 from typing import Any, Final, override
 
 import voluptuous as vol
-
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
 from homeassistant.core import callback
@@ -274,7 +273,7 @@ class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
         except SecurePairError as error:
             LOGGER.debug("Pairing failed: %s", error)
             return self._show_failure(error.failure)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a flow shows whatever happened, and goes on
             LOGGER.exception("Unexpected error while pairing")
             return self._show_label("unknown")
         self._created = True

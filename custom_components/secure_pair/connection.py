@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         except (OSError, UnicodeError, OverflowError) as error:
             raise SecurePairError(Failure.CANNOT_CONNECT) from error
         try:
-            connection.greeting = greeting = await connection._receive_greeting()
+            connection.greeting = greeting = await _receive_greeting(connection)
             if VERSION not in greeting.versions:
                 raise SecurePairError(Failure.VERSION_NOT_SUPPORTED)
             if device_id not in {None, greeting.device_id}:
@@ -87,21 +87,6 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Tell whether anything can still be sent."""
         return self._error is None
-
-    async def _receive_greeting(self) -> Greeting:
-        try:
-            return messages.decode(Greeting, await self.receive())
-        except RefusedError:
-            raise
-        except SecurePairError as error:
-            if error.failure in {
-                Failure.MALFORMED,
-                Failure.TOO_LARGE,
-                Failure.OUT_OF_ORDER,
-                Failure.CONNECTION_LOST,
-            }:
-                raise SecurePairError(Failure.NOT_SECURE_PAIR, str(error)) from error
-            raise
 
     # Before the channel is encrypted
 
@@ -214,7 +199,7 @@ class Connection(asyncio.Protocol):
                     self._payloads.append(payload)
                     self._wake()
                 else:
-                    raise SecurePairError(Failure.OUT_OF_ORDER, "too many frames")  # noqa: TRY301
+                    raise SecurePairError(Failure.OUT_OF_ORDER, "too many frames")
         except SecurePairError as error:
             self.fail(error)
 
@@ -245,6 +230,22 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def _receive_greeting(connection: Connection) -> Greeting:
+    try:
+        return messages.decode(Greeting, await connection.receive())
+    except RefusedError:
+        raise
+    except SecurePairError as error:
+        if error.failure in {
+            Failure.MALFORMED,
+            Failure.TOO_LARGE,
+            Failure.OUT_OF_ORDER,
+            Failure.CONNECTION_LOST,
+        }:
+            raise SecurePairError(Failure.NOT_SECURE_PAIR, str(error)) from error
+        raise
 
 
 _ERROR_PREFIX: Final = messages.encode(Error(""))[:2]

@@ -5,8 +5,8 @@ sections 8 and 9.
 """
 
 import asyncio
-from collections.abc import Callable
 import random
+from collections.abc import Callable
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -277,7 +277,7 @@ class DeviceCoordinator:
             translation_placeholders={"device": self.entry.title, **placeholders},
         )
 
-    def _set_clarity(self, key: str, clear: bool) -> None:  # noqa: FBT001
+    def _set_clarity(self, key: str, *, clear: bool) -> None:
         before = key in self.unclear
         (self.unclear.discard if clear else self.unclear.add)(key)
         if before == clear:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
-
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.hass_dict import HassKey
+from msgspec import Struct
 
 from .const import DOMAIN
 from .protocol.errors import Failure, SecurePairError

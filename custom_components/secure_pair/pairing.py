@@ -1,9 +1,9 @@
 """The terminal's part of a negotiation, over a real connection (docs/protocol.md, section 4)."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-import time
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -52,7 +52,7 @@ async def negotiate(
     *,
     label: LabelKeys | None = None,
     expected_installation: bytes | None = None,
-    on_stage: OnStage = lambda stage: None,
+    on_stage: OnStage,
 ) -> Paired:
     """Run the seven steps.
 

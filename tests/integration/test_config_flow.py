@@ -14,7 +14,6 @@ import pytest
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from secure_pair_protocol.label import draw_setup_code
 
 from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, authenticate
 from cloud_stub.devices import add_device
@@ -23,6 +22,7 @@ from cloud_stub.registration import parse_registration
 from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.key_store import get_key_store
 from device_stub.factory import make_device
+from secure_pair_protocol.label import draw_setup_code
 
 from .conftest import DEVICE_ID, KeyService, VirtualLock
 from .flows import Answers, pair, start, submit, submit_until
@@ -76,6 +76,7 @@ async def mends(
     assert virtual_lock.device.register.held == before
     assert await get_key_store(hass).device(DEVICE_ID) is None
     # What was typed is still there.
+    assert result["data_schema"] is not None
     suggested = {
         str(key): (key.description or {}).get("suggested_value")
         for key in result["data_schema"].schema
@@ -87,12 +88,10 @@ async def mends(
     await hass.async_block_till_done()
     assert len(hass.config_entries.async_entries(DOMAIN)) == 1
     assert len(virtual_lock.device.register.held) == 1
-    assert hass.states.get("lock.front_door").state == "locked"
+    assert hass.states.is_state("lock.front_door", "locked")
 
 
-async def own(
-    key_service: KeyService, virtual_lock: VirtualLock, terminal: IssuedTerminal
-) -> None:
+async def own(key_service: KeyService, virtual_lock: VirtualLock, terminal: IssuedTerminal) -> None:
     """Make the lock the property of a terminal's account."""
     calling = await authenticate(key_service.store, terminal.token)
     assert calling is not None

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol, override
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PrivateKey,
     X25519PublicKey,
 )
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
@@ -48,7 +48,7 @@ class Crypto[PrivateKey](Protocol):
     """What the steps need of cryptography. Docs: section 6, whose notation it follows."""
 
     def join(self, *parts: bytes) -> bytes:
-        """Return lp(a) lp(b) …: parts that cannot be shifted into each other."""
+        """Return lp of each part: parts that cannot be shifted into each other."""
 
     def hash(self, label: str, *parts: bytes) -> bytes:
         """Return H(label, a, …), 32 bytes."""
@@ -57,7 +57,7 @@ class Crypto[PrivateKey](Protocol):
         """Return X(key, label, context), 32 bytes."""
 
     def extract(self, salt: Secret, *input_key: Secret) -> Secret:
-        """Return extract(salt, the input keys one behind the other), 32 bytes."""
+        """Extract from the salt and the input keys, one behind the other: 32 bytes."""
 
     def hmac(self, key: Secret, message: bytes) -> bytes:
         """Return HMAC(key, message), 32 bytes."""

@@ -9,9 +9,12 @@ RECORD_LIMIT = 65535
 """The longest record, in bytes: what the length can say."""
 
 
+_LENGTH = 2
+
+
 def frame(payload: bytes) -> bytes:
     """Return the payload as it goes on the wire."""
-    return len(payload).to_bytes(2) + payload
+    return len(payload).to_bytes(_LENGTH) + payload
 
 
 class FrameReader:
@@ -35,16 +38,16 @@ class FrameReader:
         length says so.
         """
         buffer = self._buffer
-        if len(buffer) < 2:
+        if len(buffer) < _LENGTH:
             return None
-        size = int.from_bytes(buffer[:2])
+        size = int.from_bytes(buffer[:_LENGTH])
         if size > self.limit:
             raise SecurePairError(Failure.TOO_LARGE, f"a frame of {size} bytes")
         if size == 0:
             raise SecurePairError(Failure.MALFORMED, "an empty frame")
-        end = 2 + size
+        end = _LENGTH + size
         if len(buffer) < end:
             return None
-        payload = bytes(buffer[2:end])
+        payload = bytes(buffer[_LENGTH:end])
         del buffer[:end]
         return payload

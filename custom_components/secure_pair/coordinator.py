@@ -7,31 +7,37 @@ sections 8 and 9.
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
 
 from .commander import Commander
 from .connection import Connection
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
+from .devices import Devices
 from .key_store import KeyStore
 from .link import Link, resume
+from .mirror import Mirror
+from .pictures import Pictures
 from .protocol import model, sessions
 from .protocol.envelope import (
     AnyFromDevice,
     Closing,
     Description,
-    DeviceInfo,
+    Event,
     Outcome,
+    Picture,
+    Piece,
     Result,
     States,
+    decode_from_device,
 )
 from .protocol.errors import Failure, SecurePairError
-from .protocol.model import Action, Entity, State
+from .protocol.model import Action, Entity
+from .protocol.pieces import Assembler
 from .reconnect import Backoff
 
 type SecurePairConfigEntry = ConfigEntry[DeviceCoordinator]
@@ -39,6 +45,19 @@ type AddEntity = Callable[[Entity], None]
 
 READY_SECONDS: Final = 10
 """How long a device may take to describe itself on a new connection."""
+
+
+class BoundEntity(Protocol):
+    """What the coordinator tells an entity."""
+
+    def update(self) -> None:
+        """Show the newest state, or that there is none."""
+
+    def redescribe(self, described: Entity) -> None:
+        """Follow a new description of the same kind."""
+
+    def happen(self, event: model.Event) -> None:
+        """Tell of an event."""
 
 
 class DeviceCoordinator:
@@ -51,9 +70,8 @@ class DeviceCoordinator:
         self.hass = hass
         self.entry = entry
         self.device_id: str = entry.data[CONF_DEVICE_ID]
-        self.info: DeviceInfo | None = None
-        self.entities: dict[str, Entity] = {}
-        self.states: dict[str, State] = {}
+        self.mirror = Mirror(entry.title)
+        self.devices = Devices(hass, entry.entry_id, self.device_id, self.mirror)
         self.unclear: set[str] = set()
         """Keys of entities of which a command's outcome is not known at the moment."""
         self.connected = False
@@ -63,9 +81,11 @@ class DeviceCoordinator:
         self._loss_logged = False
         self._ready = asyncio.Event()
         self._lost = asyncio.Event()
-        self._listeners: dict[str, CALLBACK_TYPE] = {}
+        self._bound: dict[str, BoundEntity] = {}
         self._platforms: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
+        self._pictures = Pictures()
+        self._assembler = Assembler()
 
     # Life
 
@@ -129,6 +149,7 @@ class DeviceCoordinator:
             LOGGER.warning("%s: %s", self.entry.title, error)
 
     async def _begin(self, link: Link) -> None:
+        self._assembler = Assembler()
         self._ready.clear()
         self._lost.clear()
         self._link = link
@@ -165,6 +186,12 @@ class DeviceCoordinator:
                 self._take_states(message)
             case Outcome():
                 self._commander.receive(message)
+            case Event():
+                self._take_event(message)
+            case Piece():
+                self._take_piece(message)
+            case Picture():
+                self._pictures.receive(message)
             case Description():
                 self._take_description(message)
             case Closing():
@@ -175,6 +202,7 @@ class DeviceCoordinator:
         self._link = None
         self.last_failure = error.failure
         self._commander.unlinked()
+        self._pictures.unlinked()
         self._lost.set()
         self._ready.set()
         if self.connected:
@@ -184,58 +212,51 @@ class DeviceCoordinator:
             self._update_all()
 
     def _take_description(self, description: Description) -> None:
-        self.info = description.device
-        entities: dict[str, Entity] = {}
-        for raw in description.entities:
-            try:
-                entity = model.decode_entity(raw)
-            except SecurePairError as error:
-                LOGGER.warning("%s: an entity is left out: %s", self.entry.title, error)
-                continue
-            entities[entity.key] = entity
-        new = [entity for key, entity in entities.items() if key not in self.entities]
-        self.entities = entities
-        self._register_device(description.device)
-        for entity in new:
+        changes = self.mirror.describe(description)
+        for entity in changes.gone:
+            self.devices.remove(entity)
+        self.devices.register()
+        for entity in changes.redescribed:
+            if (bound := self._bound.get(entity.key)) is not None:
+                bound.redescribe(entity)
+        for entity in changes.added:
             for add in self._platforms:
                 add(entity)
 
     def _take_states(self, states: States) -> None:
-        if states.full:
-            self.states.clear()
-        for raw in states.states:
-            try:
-                key = model.state_key(raw)
-                if (entity := self.entities.get(key)) is None:
-                    continue
-                self.states[key] = model.decode_state(raw, entity)
-            except SecurePairError as error:
-                LOGGER.warning("%s: a state is left out: %s", self.entry.title, error)
-                continue
-            if not states.full:
+        changed = self.mirror.update(states)
+        if not states.full:
+            for key in changed:
                 self._update(key)
-        if states.full and not self.connected and (link := self._link) is not None:
+            return
+        if not self.connected and (link := self._link) is not None:
             self.connected = True
+            self.last_failure = None
             if self._loss_logged:
                 self._loss_logged = False
                 LOGGER.info("%s is connected again", self.entry.title)
-            self.last_failure = None
             self._commander.linked(link)
-        if states.full:
-            self._ready.set()
-            self._update_all()
+        self._ready.set()
+        self._update_all()
 
-    def _register_device(self, info: DeviceInfo) -> None:
-        dr.async_get(self.hass).async_get_or_create(
-            config_entry_id=self.entry.entry_id,
-            identifiers={(DOMAIN, self.device_id)},
-            name=info.name,
-            manufacturer=info.manufacturer,
-            model=info.model,
-            sw_version=info.firmware,
-            hw_version=info.hardware,
-            serial_number=info.serial,
-        )
+    def _take_event(self, message: Event) -> None:
+        event = self.mirror.event(message.event)
+        if event is not None and (bound := self._bound.get(event.key)) is not None:
+            bound.happen(event)
+
+    def _take_piece(self, piece: Piece) -> None:
+        try:
+            whole = self._assembler.take(piece)
+        except SecurePairError as error:
+            LOGGER.warning("%s: %s", self.entry.title, error)
+            return
+        if whole is None:
+            return
+        match decode_from_device(whole):
+            case Description() | States() | Picture() as message:
+                self._receive(message)
+            case message:
+                raise SecurePairError(Failure.OUT_OF_ORDER, f"a {type(message)} in pieces")
 
     # What Home Assistant's entities need
 
@@ -243,14 +264,25 @@ class DeviceCoordinator:
     def add_platform(self, add: AddEntity) -> None:
         """Give every entity of the device to a platform, now and later."""
         self._platforms.append(add)
-        for entity in self.entities.values():
+        for entity in list(self.mirror.entities.values()):
             add(entity)
 
     @callback
-    def listen(self, key: str, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call the listener when this one entity changed; returns how to stop."""
-        self._listeners[key] = listener
-        return lambda: self._listeners.pop(key, None) and None
+    def bind(self, key: str, bound: BoundEntity) -> CALLBACK_TYPE:
+        """Tell this one of what happens to the entity; returns how to stop."""
+        self._bound[key] = bound
+
+        def unbind() -> None:
+            del self._bound[key]
+
+        return unbind
+
+    async def picture(self, entity: Entity) -> bytes | None:
+        """Return a camera's picture as JPEG, or None where there is none."""
+        link = self._link
+        if link is None or not self.connected:
+            return None
+        return await self._pictures.ask(link, entity.key)
 
     async def carry_out(self, entity: Entity, action: Action) -> None:
         """Have an action carried out; raises a translated HomeAssistantError."""
@@ -284,12 +316,12 @@ class DeviceCoordinator:
             self._update(key)
 
     def _update(self, key: str) -> None:
-        if (listener := self._listeners.get(key)) is not None:
-            listener()
+        if (bound := self._bound.get(key)) is not None:
+            bound.update()
 
     def _update_all(self) -> None:
-        for listener in list(self._listeners.values()):
-            listener()
+        for bound in list(self._bound.values()):
+            bound.update()
 
 
 _NO_OTHER_SESSION_HELPS: Final = frozenset(

@@ -14,7 +14,7 @@ async def async_get_config_entry_diagnostics(
     """Return the state of one device's connection, sessions and entities."""
     coordinator = entry.runtime_data
     device = await get_key_store(hass).device(coordinator.device_id)
-    info = coordinator.info
+    info = coordinator.mirror.info
     return {
         "connected": coordinator.connected,
         "last_failure": coordinator.last_failure,
@@ -29,10 +29,10 @@ async def async_get_config_entry_diagnostics(
         "entities": {
             key: {
                 "kind": type(entity).__name__,
-                "has_state": key in coordinator.states,
+                "has_state": key in coordinator.mirror.states,
                 "unclear": key in coordinator.unclear,
             }
-            for key, entity in coordinator.entities.items()
+            for key, entity in coordinator.mirror.entities.items()
         },
         "sessions": []
         if device is None

@@ -1,48 +1,99 @@
 """What all of a device's entities have in common."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import cast, override
 
+from homeassistant.const import EntityCategory
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN
 from .coordinator import DeviceCoordinator
 from .protocol import model
 
 
 class SecurePairEntity[E: model.Entity, S: model.State](Entity):
-    """One entity of a device; it is written only when its own state comes."""
+    """One entity of a device; it is written only when its own state comes.
+
+    A platform says how a description and a state look in Home Assistant: `describe` and
+    `show`. What is not known is None.
+    """
 
     _attr_has_entity_name = True
     _attr_should_poll = False
 
     def __init__(self, coordinator: DeviceCoordinator, described: E) -> None:
-        """Take the device's description of the entity."""
+        """Take the device's description; raises ValueError if there is no such thing."""
         self.coordinator = coordinator
+        self._attr_unique_id = coordinator.devices.unique_id(described)
+        self._attr_device_info = coordinator.devices.info_for(described)
+        self._attr_entity_registry_enabled_default = described.enabled
+        self._describe(described)
+
+    def _describe(self, described: E) -> None:
         self.described = described
-        self._attr_unique_id = f"{coordinator.device_id}_{described.key}"
-        self._attr_name = described.name
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.device_id)})
+        if described.name is not None:
+            self._attr_name = described.name
+        elif described.translation_key is None and described.device_class is None:
+            # What the device is for has the device's own name.
+            self._attr_name = None
+        if described.translation_key is not None:
+            self._attr_translation_key = described.translation_key
+        if described.category is not None:
+            self._attr_entity_category = EntityCategory(described.category.value)
+        self.describe(described)
+
+    @abstractmethod
+    def describe(self, described: E) -> None:
+        """Take over what the description says of this kind; raises ValueError."""
+
+    @abstractmethod
+    def show(self, state: S) -> None:
+        """Take over a state; every field of one that is not known is None."""
+
+    def happen(self, event: model.Event) -> None:
+        """Take an event; only event sources have any."""
 
     @property
     @override
     def available(self) -> bool:
         return self.coordinator.connected
 
-    @property
-    def reported(self) -> S | None:
-        """The device's newest state, or None while there is none to rely on."""
-        key = self.described.key
-        if key in self.coordinator.unclear:
-            return None
-        return cast("S | None", self.coordinator.states.get(key))
+    @callback
+    def update(self) -> None:
+        """Show the newest state, or that there is none to rely on."""
+        self._show_newest()
+        self.async_write_ha_state()
+
+    @callback
+    def redescribe(self, described: model.Entity) -> None:
+        """Follow a new description of the same kind."""
+        try:
+            self._describe(cast("E", described))
+        except ValueError as error:
+            self.coordinator.mirror.drop(described, error)
+        self.update()
 
     @override
     async def async_added_to_hass(self) -> None:
-        self.async_on_remove(self.coordinator.listen(self.described.key, self.async_write_ha_state))
+        key = self.described.key
+        self.async_on_remove(self.coordinator.bind(key, self))
+        # The device may have gone on talking while Home Assistant added the entity.
+        described = self.coordinator.mirror.entities.get(key)
+        if described is not None and described != self.described:
+            self._describe(cast("E", described))
+        self._show_newest()
+
+    def _show_newest(self) -> None:
+        kind = model.KINDS[model.kind_name(self.described)].state
+        if kind is None:
+            return
+        key = self.described.key
+        state = self.coordinator.mirror.states.get(key)
+        if state is None or key in self.coordinator.unclear:
+            state = kind(key=key)
+        self.show(cast("S", state))
 
     async def carry_out(self, action: model.Action) -> None:
         """Have the device do it; raises a translated HomeAssistantError."""
@@ -59,7 +110,13 @@ def add_entities_of[E: model.Entity](
     """Make an entity of each that the device describes, now and later."""
 
     def add(described: model.Entity) -> None:
-        if isinstance(described, kind):
-            async_add_entities([make(coordinator, described)])
+        if not isinstance(described, kind):
+            return
+        try:
+            entity = make(coordinator, described)
+        except ValueError as error:
+            coordinator.mirror.drop(described, error)
+            return
+        async_add_entities([entity])
 
     coordinator.add_platform(add)

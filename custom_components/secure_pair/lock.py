@@ -1,4 +1,4 @@
-"""Door locks."""
+"""Locks."""
 
 from typing import Any, override
 
@@ -8,9 +8,9 @@ from homeassistant.const import ATTR_CODE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import DeviceCoordinator, SecurePairConfigEntry
+from .coordinator import SecurePairConfigEntry
 from .entity import SecurePairEntity, add_entities_of
-from .protocol.model import Lock, LockAction, LockPosition, LockState
+from .protocol.model.access import Lock, LockAction, LockPosition, LockState
 
 PARALLEL_UPDATES = 0
 
@@ -25,58 +25,29 @@ async def async_setup_entry(
 
 
 class SecurePairLock(SecurePairEntity[Lock, LockState], LockEntity):
-    """A lock; while a command's outcome is unclear it claims neither position."""
+    """A lock; while its position is not known it claims neither."""
 
-    def __init__(self, coordinator: DeviceCoordinator, described: Lock) -> None:
-        """Offer the latch where there is one."""
-        super().__init__(coordinator, described)
+    @override
+    def describe(self, described: Lock) -> None:
+        self._attr_supported_features = LockEntityFeature(0)
         if described.latch:
             self._attr_supported_features = LockEntityFeature.OPEN
+        self._attr_code_format = described.code_format
 
-    @property
-    def _position(self) -> LockPosition | None:
-        state = self.reported
-        return None if state is None else state.position
-
-    @property
     @override
-    def is_locked(self) -> bool | None:
-        match self._position:
-            case None | LockPosition.JAMMED:
-                return None
-            case position:
-                return position is LockPosition.LOCKED
-
-    @property
-    @override
-    def is_locking(self) -> bool:
-        return self._position is LockPosition.LOCKING
-
-    @property
-    @override
-    def is_unlocking(self) -> bool:
-        return self._position is LockPosition.UNLOCKING
-
-    @property
-    @override
-    def is_opening(self) -> bool:
-        return self._position is LockPosition.OPENING
-
-    @property
-    @override
-    def is_open(self) -> bool:
-        return self._position is LockPosition.OPEN
-
-    @property
-    @override
-    def is_jammed(self) -> bool:
-        return self._position is LockPosition.JAMMED
-
-    @property
-    @override
-    def changed_by(self) -> str | None:
-        state = self.reported
-        return None if state is None else state.changed_by
+    def show(self, state: LockState) -> None:
+        position = state.position
+        self._attr_is_locked = (
+            None
+            if position in {None, LockPosition.JAMMED}
+            else position in {LockPosition.LOCKED, LockPosition.UNLOCKING}
+        )
+        self._attr_is_locking = position is LockPosition.LOCKING
+        self._attr_is_unlocking = position is LockPosition.UNLOCKING
+        self._attr_is_opening = position is LockPosition.OPENING
+        self._attr_is_open = position is LockPosition.OPEN
+        self._attr_is_jammed = position is LockPosition.JAMMED
+        self._attr_changed_by = state.changed_by
 
     @override
     async def async_lock(self, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.secure_pair.farewell import deliver_farewells
 from custom_components.secure_pair.key_store import get_key_store
-from secure_pair_protocol.model import LockPosition
+from secure_pair_protocol.model.access import LockPosition
 
 from .conftest import DEVICE_ID, KeyService, Until, VirtualLock
 from .flows import Answers

@@ -19,6 +19,10 @@ PING_SECONDS = 30
 DEAD_SECONDS = 90
 """After so long without a record a connection is dead."""
 
+PIECE_SIZE = 16 * 1024
+"""What a longer message is cut into, in bytes."""
+
+type Number = Annotated[int, Meta(ge=0, lt=1 << 32)]
 type Milliseconds = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 type Boot = Annotated[bytes, Meta(min_length=8, max_length=8)]
 type CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -53,6 +57,21 @@ class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     serial: Text | None = None
 
 
+class FurtherDevice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device behind this one, or a logical part of it; a map."""
+
+    key: EntityKey
+    """Unique in the device, and the same for ever; entities name it."""
+    part: bool = False
+    """A part has no firmware of its own; else it is a device that this one is the way to."""
+    name: Text
+    model: Text | None = None
+    manufacturer: Text | None = None
+    firmware: Text | None = None
+    hardware: Text | None = None
+    serial: Text | None = None
+
+
 class FromDevice(Struct, frozen=True, array_like=True):
     """A message of the device. `up`: milliseconds since its start, monotonic."""
 
@@ -73,6 +92,8 @@ class Description(FromDevice, frozen=True, tag=1):
 
     device: DeviceInfo
     entities: tuple[Raw, ...]
+    devices: tuple[Raw, ...] = ()
+    """Each a FurtherDevice."""
 
 
 class States(FromDevice, frozen=True, tag=2):
@@ -113,6 +134,23 @@ class Closing(FromDevice, frozen=True, tag=7):
     code: Text | None = None
 
 
+class Piece(FromDevice, frozen=True, tag=8):
+    """A part of a message that is longer than a piece; others may go in between."""
+
+    transfer: Number
+    """Which message it belongs to; its pieces come in their order."""
+    last: bool
+    data: Annotated[bytes, Meta(max_length=PIECE_SIZE)]
+
+
+class Picture(FromDevice, frozen=True, tag=9):
+    """The answer to a PictureRequest; without data: there is none at the moment."""
+
+    request: Number
+    content_type: Text
+    data: bytes
+
+
 class FromTerminal(Struct, frozen=True, array_like=True):
     """A message of the terminal."""
 
@@ -148,8 +186,17 @@ class Close(FromTerminal, frozen=True, tag=4):
     """The terminal ends the connection on purpose."""
 
 
-type AnyFromDevice = Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing
-type AnyFromTerminal = Command | Question | Ping | Unpair | Close
+class PictureRequest(FromTerminal, frozen=True, tag=5):
+    """Send one picture of a camera."""
+
+    request: Number
+    entity: EntityKey
+
+
+type AnyFromDevice = (
+    Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing | Piece | Picture
+)
+type AnyFromTerminal = Command | Question | Ping | Unpair | Close | PictureRequest
 
 _encoder = msgspec.msgpack.Encoder()
 _from_device: msgspec.msgpack.Decoder[AnyFromDevice] = msgspec.msgpack.Decoder(AnyFromDevice)

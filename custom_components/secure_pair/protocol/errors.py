@@ -44,6 +44,7 @@ class Failure(StrEnum):
         "unknown_kind",
         "an entity is of a kind that this version does not know",
     )
+    OUT_OF_RANGE = "out_of_range", "a state or an action contradicts the description"
     CHALLENGE_EXPIRED = "challenge_expired", "the challenge was answered too late"
     RECORD_FAILED = "record_failed", "an encrypted record did not open"
     # The key service

@@ -1,0 +1,87 @@
+"""The device, and those behind it, in Home Assistant's registries."""
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
+
+from .const import DOMAIN
+from .mirror import Mirror
+from .protocol.model import Entity
+
+
+class Devices:
+    """Registers what a device describes, before any entity refers to it."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str, mirror: Mirror) -> None:
+        """Register nothing yet."""
+        self._hass = hass
+        self._registry = dr.async_get(hass)
+        self._entry_id = entry_id
+        self._device_id = device_id
+        self._mirror = mirror
+        self._parent_id = ""
+
+    def unique_id(self, entity: Entity) -> str:
+        """Return an entity's unique id."""
+        return f"{self._device_id}_{entity.key}"
+
+    def info_for(self, entity: Entity) -> DeviceInfo | ChildDeviceInfo:
+        """Return which device an entity belongs to."""
+        if entity.device is None:
+            return DeviceInfo(identifiers={(DOMAIN, self._device_id)})
+        identifiers = {self._identifier(entity.device)}
+        further = self._mirror.devices[entity.device]
+        if further.part:
+            return ChildDeviceInfo(
+                identifiers=identifiers, name=further.name, parent_device_id=self._parent_id
+            )
+        return DeviceInfo(identifiers=identifiers)
+
+    @callback
+    def register(self) -> None:
+        """Follow the description: what is new or changed, and what has gone."""
+        if (info := self._mirror.info) is None:
+            return
+        self._parent_id = self._registry.async_get_or_create(
+            config_entry_id=self._entry_id,
+            identifiers={(DOMAIN, self._device_id)},
+            name=info.name,
+            manufacturer=info.manufacturer,
+            model=info.model,
+            sw_version=info.firmware,
+            hw_version=info.hardware,
+            serial_number=info.serial,
+        ).id
+        for further in self._mirror.devices.values():
+            if not further.part:
+                self._registry.async_get_or_create(
+                    config_entry_id=self._entry_id,
+                    identifiers={self._identifier(further.key)},
+                    via_device_id=self._parent_id,
+                    name=further.name,
+                    manufacturer=further.manufacturer,
+                    model=further.model,
+                    sw_version=further.firmware,
+                    hw_version=further.hardware,
+                    serial_number=further.serial,
+                )
+        self._remove_devices_that_have_gone()
+
+    @callback
+    def remove(self, entity: Entity) -> None:
+        """Take an entity that has gone out of the registry, and with it from the UI."""
+        registry = er.async_get(self._hass)
+        unique_id = self.unique_id(entity)
+        for entry in er.async_entries_for_config_entry(registry, self._entry_id):
+            if entry.unique_id == unique_id:
+                registry.async_remove(entry.entity_id)
+
+    def _remove_devices_that_have_gone(self) -> None:
+        there = {(DOMAIN, self._device_id), *map(self._identifier, self._mirror.devices)}
+        for device in dr.async_entries_for_config_entry(self._registry, self._entry_id):
+            if not device.identifiers & there:
+                self._registry.async_remove_device(device.id)
+
+    def _identifier(self, key: str) -> tuple[str, str]:
+        return (DOMAIN, f"{self._device_id}_{key}")

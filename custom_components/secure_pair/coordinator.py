@@ -4,25 +4,25 @@ States are dispatched to the one entity that they are about. Docs: docs/protocol
 sections 8 and 9.
 """
 
-import asyncio
-import random
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .commander import Commander
-from .connection import Connection
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .devices import Devices
+from .keeper import Address, SessionKeeper
+from .key_service import KeyService, parse_key_service_url
 from .key_store import KeyStore
-from .link import Link, resume
+from .link import Link
 from .mirror import Mirror
 from .pictures import Pictures
-from .protocol import model, sessions
+from .protocol import model
 from .protocol.envelope import (
     AnyFromDevice,
     Closing,
@@ -30,21 +30,15 @@ from .protocol.envelope import (
     Event,
     Outcome,
     Picture,
-    Piece,
     Result,
     States,
-    decode_from_device,
 )
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import Action, Entity
-from .protocol.pieces import Assembler
-from .reconnect import Backoff
+from .protocol.sessions import PairedDevice
 
 type SecurePairConfigEntry = ConfigEntry[DeviceCoordinator]
 type AddEntity = Callable[[Entity], None]
-
-READY_SECONDS: Final = 10
-"""How long a device may take to describe itself on a new connection."""
 
 
 class BoundEntity(Protocol):
@@ -75,17 +69,15 @@ class DeviceCoordinator:
         self.unclear: set[str] = set()
         """Keys of entities of which a command's outcome is not known at the moment."""
         self.connected = False
-        self.last_failure: Failure | None = None
+        self.keeper = SessionKeeper(
+            entry.title, self.device_id, self._address, key_store, self._key_service, self
+        )
         self._key_store = key_store
-        self._link: Link | None = None
         self._loss_logged = False
-        self._ready = asyncio.Event()
-        self._lost = asyncio.Event()
         self._bound: dict[str, BoundEntity] = {}
         self._platforms: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
         self._pictures = Pictures()
-        self._assembler = Assembler()
 
     # Life
 
@@ -94,102 +86,39 @@ class DeviceCoordinator:
 
         Raises SecurePairError.
         """
-        await self._connect()
+        await self.keeper.connect()
         self.entry.async_create_background_task(
-            self.hass, self._keep_connected(), f"{DOMAIN} {self.device_id}"
+            self.hass, self.keeper.keep_connected(), f"{DOMAIN} {self.device_id}"
         )
 
     async def stop(self) -> None:
         """End the connection on purpose; the entry's tasks end with the entry."""
+        self.connected = False
         self._commander.close()
-        if (link := self._link) is not None:
-            self._link = None
-            self.connected = False
-            await link.close()
+        await self.keeper.stop()
 
-    async def _connect(self) -> None:
-        """Resume the newest session that the device still knows, and get its states."""
-        device = await self._key_store.device(self.device_id)
-        if device is None or not device.sessions:
-            raise SecurePairError(Failure.SESSION_UNKNOWN, "no session is stored")
-        failure: SecurePairError | None = None
-        for session in device.sessions:
-            try:
-                link = await self._open(session)
-            except SecurePairError as error:
-                failure = failure or error
-                if error.failure in _NO_OTHER_SESSION_HELPS:
-                    break
-                continue
-            await self._begin(link)
-            await self._confirm(device, session)
-            return
-        raise failure or SecurePairError(Failure.SESSION_UNKNOWN)
+    def _address(self) -> Address:
+        return Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
 
-    async def _open(self, session: sessions.StoredSession) -> Link:
-        data = self.entry.data
-        connection = await Connection.open(data[CONF_HOST], data[CONF_PORT], self.device_id)
-        try:
-            return await resume(connection, session)
-        except BaseException:
-            connection.abort()
-            raise
-
-    async def _confirm(
-        self, device: sessions.PairedDevice, session: sessions.StoredSession
-    ) -> None:
-        """Let the older sessions go, now that the device was heard on this one."""
-        confirmed = sessions.confirmed(device, session.session_id)
-        if confirmed is device:
-            return
-        try:
-            await self._key_store.put_device(confirmed)
-        except SecurePairError as error:
-            # Nothing is lost: the session stays provisional until the next connection.
-            LOGGER.warning("%s: %s", self.entry.title, error)
-
-    async def _begin(self, link: Link) -> None:
-        self._assembler = Assembler()
-        self._ready.clear()
-        self._lost.clear()
-        self._link = link
-        link.start(self._receive, self._end)
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                await self._ready.wait()
-        except TimeoutError as error:
-            self._link = None
-            link.abort()
-            raise SecurePairError(Failure.TIMEOUT, "no description") from error
-        if self._lost.is_set():
-            raise SecurePairError(self.last_failure or Failure.CONNECTION_LOST)
-
-    async def _keep_connected(self) -> None:
-        while True:
-            await self._lost.wait()
-            backoff = Backoff()
-            while not self.connected:
-                await asyncio.sleep(backoff.delay(random.random()))  # noqa: S311
-                try:
-                    await self._connect()
-                except SecurePairError as error:
-                    LOGGER.debug("%s: %s", self.entry.title, error)
-                    self.last_failure = error.failure
-                    backoff = backoff.failed()
+    async def _key_service(self, device: PairedDevice) -> KeyService:
+        token = (await self._key_store.key_services()).get(device.key_service)
+        if token is None:
+            raise SecurePairError(Failure.TOKEN_REFUSED, "no token is stored")
+        session = async_get_clientsession(self.hass)
+        return KeyService(session, parse_key_service_url(device.key_service), token.token)
 
     # What the device says
 
     @callback
-    def _receive(self, message: AnyFromDevice) -> None:
+    def receive(self, link: Link, message: AnyFromDevice) -> None:
+        """Take a message of the device."""
         match message:
             case States():
-                self._take_states(message)
+                self._take_states(link, message)
             case Outcome():
                 self._commander.receive(message)
             case Event():
                 self._take_event(message)
-            case Piece():
-                self._take_piece(message)
             case Picture():
                 self._pictures.receive(message)
             case Description():
@@ -198,13 +127,10 @@ class DeviceCoordinator:
                 LOGGER.debug("%s: the device closes: %s", self.entry.title, message.code)
 
     @callback
-    def _end(self, error: SecurePairError) -> None:
-        self._link = None
-        self.last_failure = error.failure
+    def unlinked(self, error: SecurePairError) -> None:
+        """Show that the device is away."""
         self._commander.unlinked()
         self._pictures.unlinked()
-        self._lost.set()
-        self._ready.set()
         if self.connected:
             self.connected = False
             self._loss_logged = True
@@ -223,40 +149,26 @@ class DeviceCoordinator:
             for add in self._platforms:
                 add(entity)
 
-    def _take_states(self, states: States) -> None:
+    def _take_states(self, link: Link, states: States) -> None:
         changed = self.mirror.update(states)
         if not states.full:
             for key in changed:
                 self._update(key)
             return
-        if not self.connected and (link := self._link) is not None:
+        if link is not self.keeper.link:
+            self.keeper.described(link)
+            self._commander.linked(link)
+        if not self.connected:
             self.connected = True
-            self.last_failure = None
             if self._loss_logged:
                 self._loss_logged = False
                 LOGGER.info("%s is connected again", self.entry.title)
-            self._commander.linked(link)
-        self._ready.set()
         self._update_all()
 
     def _take_event(self, message: Event) -> None:
         event = self.mirror.event(message.event)
         if event is not None and (bound := self._bound.get(event.key)) is not None:
             bound.happen(event)
-
-    def _take_piece(self, piece: Piece) -> None:
-        try:
-            whole = self._assembler.take(piece)
-        except SecurePairError as error:
-            LOGGER.warning("%s: %s", self.entry.title, error)
-            return
-        if whole is None:
-            return
-        match decode_from_device(whole):
-            case Description() | States() | Picture() as message:
-                self._receive(message)
-            case message:
-                raise SecurePairError(Failure.OUT_OF_ORDER, f"a {type(message)} in pieces")
 
     # What Home Assistant's entities need
 
@@ -279,14 +191,14 @@ class DeviceCoordinator:
 
     async def picture(self, entity: Entity) -> bytes | None:
         """Return a camera's picture as JPEG, or None where there is none."""
-        link = self._link
+        link = self.keeper.link
         if link is None or not self.connected:
             return None
         return await self._pictures.ask(link, entity.key)
 
     async def carry_out(self, entity: Entity, action: Action) -> None:
         """Have an action carried out; raises a translated HomeAssistantError."""
-        link = self._link
+        link = self.keeper.link
         if link is None or not self.connected:
             raise self.error("not_connected")
         match await self._commander.carry_out(link, entity, action):
@@ -322,15 +234,3 @@ class DeviceCoordinator:
     def _update_all(self) -> None:
         for bound in list(self._bound.values()):
             bound.update()
-
-
-_NO_OTHER_SESSION_HELPS: Final = frozenset(
-    {
-        Failure.CANNOT_CONNECT,
-        Failure.NOT_SECURE_PAIR,
-        Failure.WRONG_DEVICE,
-        Failure.VERSION_NOT_SUPPORTED,
-        Failure.BUSY,
-    }
-)
-"""Failures that came before any session was named."""

@@ -17,7 +17,7 @@ async def async_get_config_entry_diagnostics(
     info = coordinator.mirror.info
     return {
         "connected": coordinator.connected,
-        "last_failure": coordinator.last_failure,
+        "last_failure": coordinator.keeper.failure,
         "device": None
         if info is None
         else {

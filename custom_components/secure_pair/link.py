@@ -10,11 +10,21 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from .connection import ANSWER_SECONDS, Connection
+from .const import LOGGER
 from .protocol import envelope, resumption
 from .protocol.crypto import PRIMITIVES
-from .protocol.envelope import AnyFromDevice, FromTerminal, Welcome
+from .protocol.envelope import (
+    AnyFromDevice,
+    Description,
+    FromTerminal,
+    Picture,
+    Piece,
+    States,
+    Welcome,
+)
 from .protocol.errors import Failure, SecurePairError
 from .protocol.keys import TrafficKeys
+from .protocol.pieces import Assembler
 from .protocol.sessions import StoredSession
 
 type OnMessage = Callable[[AnyFromDevice], None]
@@ -48,6 +58,7 @@ class Link:
         """Take a connection that is about to be encrypted; use `begin`."""
         self._loop = asyncio.get_running_loop()
         self._connection = connection
+        self._assembler = Assembler()
         self._early: deque[AnyFromDevice] = deque()
         self._on_message: OnMessage | None = None
         self._on_end: OnEnd | None = None
@@ -88,6 +99,11 @@ class Link:
             return
         self._schedule_ping()
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether anything can still be sent."""
+        return self._ended is None
+
     def now(self) -> int:
         """Return the device's `up` at this moment, in milliseconds."""
         return self._up + int((self._loop.time() - self._up_at) * 1000)
@@ -116,12 +132,28 @@ class Link:
             self._welcome.set_result(message)
         elif isinstance(message, Welcome):
             raise SecurePairError(Failure.OUT_OF_ORDER, "a second Welcome")
+        elif isinstance(message, Piece):
+            self._assemble(message)
         elif self._on_message is not None:
             self._on_message(message)
         elif len(self._early) < _EARLY_MESSAGES:
             self._early.append(message)
         else:
             raise SecurePairError(Failure.OUT_OF_ORDER, "too many messages")
+
+    def _assemble(self, piece: Piece) -> None:
+        try:
+            whole = self._assembler.take(piece)
+        except SecurePairError as error:
+            # It costs only itself.
+            LOGGER.warning("%s", error)
+            return
+        if whole is None:
+            return
+        message = envelope.decode_from_device(whole)
+        if not isinstance(message, Description | States | Picture):
+            raise SecurePairError(Failure.OUT_OF_ORDER, "no message to send in pieces")
+        self._receive(message)
 
     def _end(self, error: SecurePairError) -> None:
         self._ended = error

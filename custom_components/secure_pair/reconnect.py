@@ -1,7 +1,9 @@
 """When to try again: a pure policy (docs/protocol.md, section 9)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from .protocol.errors import Failure, SecurePairError
 
 MAX_SECONDS: Final = 60
 GROWTH: Final = 1.8
@@ -26,3 +28,38 @@ class Backoff:
     def failed(self) -> Backoff:
         """Return the policy after one more failure."""
         return Backoff(self.tries + 1)
+
+
+NEGOTIATION_SECONDS: Final = 600
+"""The least time between two negotiations that nobody asked for."""
+
+LOSS_SECONDS: Final = 3600
+LOSSES: Final = 2
+"""So many unexplained losses within that time mean that something else is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Sessions that the device did not know any more, and nobody knows why.
+
+    Anybody on the way can say "session unknown", and a copy of this terminal makes it
+    true: so negotiating anew by itself has its limits. Times are monotonic seconds.
+    """
+
+    tried: float | None = None
+    mended: tuple[float, ...] = ()
+
+    def check(self, now: float) -> None:
+        """Raise SecurePairError (identity_in_use, session_unknown) where it has to wait."""
+        if len([at for at in self.mended if now - at < LOSS_SECONDS]) >= LOSSES:
+            raise SecurePairError(Failure.IDENTITY_IN_USE)
+        if self.tried is not None and now - self.tried < NEGOTIATION_SECONDS:
+            raise SecurePairError(Failure.SESSION_UNKNOWN)
+
+    def try_at(self, now: float) -> Losses:
+        """Return it with one more negotiation, however that ends."""
+        return replace(self, tried=now)
+
+    def mend_at(self, now: float) -> Losses:
+        """Return it with one more session that had to be made anew."""
+        return replace(self, mended=(*self.mended[1 - LOSSES :], now))

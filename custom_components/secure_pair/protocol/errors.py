@@ -93,6 +93,11 @@ class Failure(StrEnum):
     TERMINAL_REVOKED = "terminal_revoked", "the device refuses this terminal"
     TABLE_FULL = "table_full", "the device holds as many terminals as it can"
     SESSION_UNKNOWN = "session_unknown", "the device does not know the session"
+    SESSION_NOT_STORED = "session_not_stored", "no session with the device is stored"
+    IDENTITY_IN_USE = (
+        "identity_in_use",
+        "sessions were lost again and again: a copy of this terminal is probably in use",
+    )
     STORAGE_FAILED = "storage_failed", "the session could not be stored"
     STORAGE_UNREADABLE = "storage_unreadable", "the stored sessions cannot be read"
 

@@ -1,0 +1,264 @@
+"""Keeps one device's session: resumes it, has it renewed, and comes back after a loss.
+
+The terminal's rules of docs/protocol.md, section 9, over real connections. Whatever a
+device or anybody on the way answers, no session is deleted because of it.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from .connection import Connection
+from .const import LOGGER
+from .key_service import KeyService
+from .key_store import KeyStore
+from .link import Link, resume
+from .pairing import Stage, negotiate
+from .protocol import sessions
+from .protocol.envelope import AnyFromDevice
+from .protocol.errors import Failure, SecurePairError
+from .protocol.sessions import PairedDevice, StoredSession
+from .reconnect import Backoff, Losses
+
+_BEFORE_ANY_SESSION: Final = frozenset(
+    {
+        Failure.CANNOT_CONNECT,
+        Failure.NOT_SECURE_PAIR,
+        Failure.WRONG_DEVICE,
+        Failure.VERSION_NOT_SUPPORTED,
+        Failure.BUSY,
+    }
+)
+"""Failures that came before a session was named: another session would not help."""
+
+
+DESCRIPTION_SECONDS: Final = 10
+"""How long a device may take to describe itself on a new connection."""
+
+
+class Device(Protocol):
+    """What the keeper tells of the device's links."""
+
+    def receive(self, link: Link, message: AnyFromDevice) -> None:
+        """Take a message; after the full states of a link, `SessionKeeper.described`."""
+
+    def unlinked(self, error: SecurePairError) -> None:
+        """Hear that there is no link any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a device is."""
+
+    host: str
+    port: int
+
+
+type GetKeyService = Callable[[PairedDevice], Awaitable[KeyService]]
+"""Returns the client of a device's key service; raises SecurePairError."""
+
+
+class SessionKeeper:
+    """One device's link, over however many connections and sessions."""
+
+    def __init__(
+        self,
+        name: str,
+        device_id: str,
+        address: Callable[[], Address],
+        key_store: KeyStore,
+        get_key_service: GetKeyService,
+        device: Device,
+    ) -> None:
+        """Know where the device is; `name` is for the log."""
+        self._name = name
+        self._device_id = device_id
+        self._address = address
+        self._key_store = key_store
+        self._get_key_service = get_key_service
+        self._device = device
+        self._loop = asyncio.get_running_loop()
+        self._handshake = asyncio.Lock()
+        """One handshake per device at a time."""
+        self._lost = asyncio.Event()
+        self._losses = Losses()
+        self._adopting: Link | None = None
+        self._described = self._loop.create_future()
+        self._renewing = False
+        self._ended_while_renewing: SecurePairError | None = None
+        self.link: Link | None = None
+        """Serves at the moment."""
+        self.failure: Failure | None = None
+        """Why the last try failed, or the link ended."""
+
+    # Life
+
+    async def connect(self) -> None:
+        """Link to the device by the newest session that it still knows.
+
+        Raises SecurePairError.
+        """
+        async with self._handshake:
+            if self.link is None:
+                await self._resume_or_negotiate()
+
+    async def keep_connected(self) -> None:
+        """Link again whenever the link is lost; never returns."""
+        while True:
+            await self._lost.wait()
+            self._lost.clear()
+            backoff = Backoff()
+            while self.link is None:
+                await asyncio.sleep(backoff.delay(random.random()))  # noqa: S311
+                try:
+                    await self.connect()
+                except SecurePairError as error:
+                    LOGGER.debug("%s: %s", self._name, error)
+                    self.failure = error.failure
+                    backoff = backoff.failed()
+
+    async def renew(self, *, asked_by_user: bool) -> None:
+        """Negotiate a new session; the old link serves until the new one does.
+
+        `asked_by_user`: also where the device was reset since. Raises SecurePairError.
+        """
+        async with self._handshake:
+            device = await self._paired()
+            self._renewing = True
+            try:
+                await self._negotiate(device, asked_by_user=asked_by_user)
+            finally:
+                self._renewing = False
+                error, self._ended_while_renewing = self._ended_while_renewing, None
+                if error is not None and self.link is not None and not self.link.is_open:
+                    self._unlink(error)
+
+    async def stop(self) -> None:
+        """End the link on purpose."""
+        links = (self.link, self._adopting)
+        self.link = self._adopting = None
+        for link in links:
+            if link is not None:
+                await link.close()
+
+    def described(self, link: Link) -> None:
+        """Hear that the device has described itself on this link: it serves from now on."""
+        if link is self._adopting:
+            self._adopting, self.link, self.failure = None, link, None
+            if not self._described.done():
+                self._described.set_result(None)
+
+    # Handshakes, one at a time
+
+    async def _resume_or_negotiate(self) -> None:
+        device = await self._paired()
+        failures: list[SecurePairError] = []
+        for session in device.sessions:
+            try:
+                link = await self._resume(session)
+            except SecurePairError as error:
+                failures.append(error)
+                if error.failure in _BEFORE_ANY_SESSION:
+                    break
+                continue
+            await self._adopt(link)
+            await self._confirm(device, session)
+            return
+        unknown = all(error.failure is Failure.SESSION_UNKNOWN for error in failures)
+        if unknown and len(device.sessions) < sessions.STORED_SESSIONS:
+            await self._replace_lost(device)
+            return
+        raise failures[0]
+
+    async def _replace_lost(self, device: PairedDevice) -> None:
+        """Negotiate by itself; nothing is deleted, for the answer may be a forged one."""
+        now = self._loop.time()
+        self._losses.check(now)
+        self._losses = self._losses.try_at(now)
+        await self._negotiate(device, asked_by_user=False)
+        self._losses = self._losses.mend_at(now)
+
+    async def _resume(self, session: StoredSession) -> Link:
+        connection = await self._open()
+        try:
+            return await resume(connection, session)
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def _negotiate(self, device: PairedDevice, *, asked_by_user: bool) -> None:
+        key_service = await self._get_key_service(device)
+        connection = await self._open()
+        try:
+            paired = await negotiate(
+                connection,
+                device,
+                key_service,
+                self._key_store.put_device,
+                expected_installation=None if asked_by_user else device.installation,
+                on_stage=self._log_stage,
+            )
+            await self._adopt(paired.link)
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def _adopt(self, link: Link) -> None:
+        """Let a new link serve as soon as the device has described itself on it."""
+        former = self.link
+        self._adopting, self._described = link, self._loop.create_future()
+        link.start(partial(self._device.receive, link), partial(self._ended, link))
+        try:
+            async with asyncio.timeout(DESCRIPTION_SECONDS):
+                await self._described
+        except TimeoutError as error:
+            raise SecurePairError(Failure.TIMEOUT, "no description") from error
+        finally:
+            if self.link is not link:
+                self._adopting = None
+                link.abort()
+        if former is not None:
+            await former.close()
+
+    async def _confirm(self, device: PairedDevice, session: StoredSession) -> None:
+        """Let the older sessions go, now that the device was heard on this one."""
+        confirmed = sessions.confirmed(device, session.session_id)
+        if confirmed is device:
+            return
+        try:
+            await self._key_store.put_device(confirmed)
+        except SecurePairError as error:
+            # Nothing is lost: the session stays provisional until the next connection.
+            LOGGER.warning("%s: %s", self._name, error)
+
+    async def _open(self) -> Connection:
+        address = self._address()
+        return await Connection.open(address.host, address.port, self._device_id)
+
+    async def _paired(self) -> PairedDevice:
+        device = await self._key_store.device(self._device_id)
+        if device is None or not device.sessions:
+            raise SecurePairError(Failure.SESSION_NOT_STORED)
+        return device
+
+    def _ended(self, link: Link, error: SecurePairError) -> None:
+        if link is self._adopting:
+            if not self._described.done():
+                self._described.set_exception(error)
+        elif link is self.link:
+            if self._renewing:
+                # The device ends the former link when it has accepted the new session.
+                self._ended_while_renewing = error
+            else:
+                self._unlink(error)
+
+    def _unlink(self, error: SecurePairError) -> None:
+        self.link, self.failure = None, error.failure
+        self._device.unlinked(error)
+        self._lost.set()
+
+    def _log_stage(self, stage: Stage) -> None:
+        LOGGER.debug("%s: negotiation: %s", self._name, stage)

@@ -9,8 +9,10 @@ from .coordinator import DeviceCoordinator, SecurePairConfigEntry
 from .farewell import deliver_farewells, schedule_farewells
 from .key_store import get_key_store
 from .protocol.errors import Failure, SecurePairError
+from .protocol.model import KINDS
 
-PLATFORMS = [Platform.LOCK]
+# Each kind of entity that a device can have is a platform of the same name.
+PLATFORMS = [Platform(kind) for kind in KINDS]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:

@@ -146,8 +146,7 @@ class DeviceCoordinator:
             if (bound := self._bound.get(entity.key)) is not None:
                 bound.redescribe(entity)
         for entity in changes.added:
-            for add in self._platforms:
-                add(entity)
+            self.add(entity)
 
     def _take_states(self, link: Link, states: States) -> None:
         changed = self.mirror.update(states)
@@ -180,12 +179,20 @@ class DeviceCoordinator:
             add(entity)
 
     @callback
+    def add(self, entity: Entity) -> None:
+        """Have one entity added, by the platform that it is for."""
+        for add in self._platforms:
+            add(entity)
+
+    @callback
     def bind(self, key: str, bound: BoundEntity) -> CALLBACK_TYPE:
         """Tell this one of what happens to the entity; returns how to stop."""
         self._bound[key] = bound
 
         def unbind() -> None:
-            del self._bound[key]
+            # Another of the same key may have come before this one has gone.
+            if self._bound.get(key) is bound:
+                del self._bound[key]
 
         return unbind
 

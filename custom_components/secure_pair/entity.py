@@ -8,7 +8,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.translation import async_get_cached_translations
+from homeassistant.helpers.typing import UNDEFINED, UndefinedType
 
+from .const import DOMAIN
 from .coordinator import DeviceCoordinator
 from .protocol import model
 
@@ -29,28 +32,26 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         self._attr_unique_id = coordinator.devices.unique_id(described)
         self._attr_device_info = coordinator.devices.info_for(described)
         self._attr_entity_registry_enabled_default = described.enabled
+        self._attr_translation_key = described.translation_key
+        if (name := _name(coordinator, described)) is not UNDEFINED:
+            self._attr_name = name
+        if described.category is not None:
+            self._attr_entity_category = EntityCategory(described.category.value)
         self._describe(described)
 
     def _describe(self, described: E) -> None:
         self.described = described
-        if described.name is not None:
-            self._attr_name = described.name
-        elif described.translation_key is None and described.device_class is None:
-            # What the device is for has the device's own name.
-            self._attr_name = None
-        if described.translation_key is not None:
-            self._attr_translation_key = described.translation_key
-        if described.category is not None:
-            self._attr_entity_category = EntityCategory(described.category.value)
         self.describe(described)
 
     @abstractmethod
     def describe(self, described: E) -> None:
         """Take over what the description says of this kind; raises ValueError."""
 
-    @abstractmethod
     def show(self, state: S) -> None:
-        """Take over a state; every field of one that is not known is None."""
+        """Take over a state; every field of one that is not known is None.
+
+        Raises ValueError where Home Assistant has no such state; kinds without one leave it.
+        """
 
     def happen(self, event: model.Event) -> None:
         """Take an event; only event sources have any."""
@@ -69,11 +70,23 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
     @callback
     def redescribe(self, described: model.Entity) -> None:
         """Follow a new description of the same kind."""
-        try:
-            self._describe(cast("E", described))
-        except ValueError as error:
-            self.coordinator.mirror.drop(described, error)
-        self.update()
+        if _head(described) == _head(self.described):
+            try:
+                self._describe(cast("E", described))
+            except ValueError as error:
+                self.coordinator.mirror.drop(described, error)
+            else:
+                self.update()
+                return
+        # Not at once: Home Assistant may be about to add this one.
+        self.coordinator.entry.async_create_task(
+            self.hass, self._replace(described), eager_start=False
+        )
+
+    async def _replace(self, described: model.Entity) -> None:
+        await self.async_remove()
+        if self.coordinator.mirror.entities.get(described.key) is described:
+            self.coordinator.add(described)
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -82,8 +95,12 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         # The device may have gone on talking while Home Assistant added the entity.
         described = self.coordinator.mirror.entities.get(key)
         if described is not None and described != self.described:
-            self._describe(cast("E", described))
+            self.redescribe(described)
         self._show_newest()
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Say that nothing here depends on it: Home Assistant 2026.11 and later ask for that."""
 
     def _show_newest(self) -> None:
         kind = model.KINDS[model.kind_name(self.described)].state
@@ -93,11 +110,41 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         state = self.coordinator.mirror.states.get(key)
         if state is None or key in self.coordinator.unclear:
             state = kind(key=key)
-        self.show(cast("S", state))
+        try:
+            self.show(cast("S", state))
+        except ValueError as error:
+            self.coordinator.mirror.drop_state(key, error)
+            self.show(cast("S", kind(key=key)))
 
     async def carry_out(self, action: model.Action) -> None:
         """Have the device do it; raises a translated HomeAssistantError."""
         await self.coordinator.carry_out(self.described, action)
+
+
+def _head(described: model.Entity) -> tuple[object, ...]:
+    """Return what Home Assistant asks for only when it adds an entity."""
+    return (
+        described.name,
+        described.translation_key,
+        described.device_class,
+        described.category,
+    )
+
+
+def _name(coordinator: DeviceCoordinator, described: model.Entity) -> str | UndefinedType | None:
+    """Return a name, None for the device's own, or UNDEFINED for Home Assistant's."""
+    if described.name is not None:
+        return described.name
+    if (key := described.translation_key) is None:
+        # What the device is for has the device's own name.
+        return None if described.device_class is None else UNDEFINED
+    hass = coordinator.hass
+    prefix = f"component.{DOMAIN}.entity.{model.kind_name(described)}.{key}."
+    known = async_get_cached_translations(hass, hass.config.language, "entity", DOMAIN)
+    if any(text.startswith(prefix) for text in known):
+        return UNDEFINED
+    # A standard name of a later version.
+    return key.replace("_", " ").capitalize()
 
 
 @callback

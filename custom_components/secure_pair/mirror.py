@@ -67,6 +67,11 @@ class Mirror:
         self.entities.pop(entity.key, None)
         self.states.pop(entity.key, None)
 
+    def drop_state(self, key: str, reason: object) -> None:
+        """Leave a state out that Home Assistant cannot show."""
+        self._complain(f"a state of {key} is left out: {reason}")
+        self.states.pop(key, None)
+
     def update(self, states: States) -> list[str]:
         """Take states; return the keys of the entities that changed.
 

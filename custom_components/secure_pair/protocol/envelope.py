@@ -26,7 +26,7 @@ type Number = Annotated[int, Meta(ge=0, lt=1 << 32)]
 type Milliseconds = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 type Boot = Annotated[bytes, Meta(min_length=8, max_length=8)]
 type CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
-type EntityKey = Annotated[str, Meta(pattern="^[a-z0-9_]{1,64}$")]
+type EntityKey = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,64}\Z")]
 type Text = Annotated[str, Meta(max_length=255)]
 
 

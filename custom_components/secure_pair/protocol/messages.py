@@ -17,7 +17,7 @@ VERSION = 1
 FIRST_ENCRYPTED_DATA_SIZE = 72
 """Nonce, then first data, epoch and lifetime, sealed."""
 
-type DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[!-~]+$")]
+type DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[!-~]+\Z")]
 type TerminalId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 type SessionId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 type PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated
 
 import msgspec
@@ -108,6 +109,10 @@ def check_options(*options: tuple[str, ...]) -> None:
 def decode[S: Struct](raw: Raw, kind: type[S]) -> S:
     """Return the struct; raises SecurePairError (malformed), which says where."""
     try:
-        return msgspec.msgpack.decode(raw, type=kind)
+        decoded = msgspec.msgpack.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SecurePairError(Failure.MALFORMED, str(error)) from error
+    for name, value in msgspec.structs.asdict(decoded).items():
+        if isinstance(value, float) and not isfinite(value):
+            raise SecurePairError(Failure.MALFORMED, f"{value} - at `$.{name}`")
+    return decoded

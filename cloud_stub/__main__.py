@@ -1,0 +1,5 @@
+"""``python -m cloud_stub``."""
+
+from .cli import app
+
+app(prog_name="python -m cloud_stub")

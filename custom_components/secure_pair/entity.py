@@ -26,6 +26,8 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
     _attr_has_entity_name = True
     _attr_should_poll = False
 
+    _replaced = False
+
     def __init__(self, coordinator: DeviceCoordinator, described: E) -> None:
         """Take the device's description; raises ValueError if there is no such thing."""
         self.coordinator = coordinator
@@ -70,6 +72,8 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
     @callback
     def redescribe(self, described: model.Entity) -> None:
         """Follow a new description of the same kind."""
+        if self._replaced:
+            return
         if _head(described) == _head(self.described):
             try:
                 self._describe(cast("E", described))
@@ -78,14 +82,13 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
             else:
                 self.update()
                 return
+        self._replaced = True
         # Not at once: Home Assistant may be about to add this one.
-        self.coordinator.entry.async_create_task(
-            self.hass, self._replace(described), eager_start=False
-        )
+        self.coordinator.entry.async_create_task(self.hass, self._replace(), eager_start=False)
 
-    async def _replace(self, described: model.Entity) -> None:
+    async def _replace(self) -> None:
         await self.async_remove()
-        if self.coordinator.mirror.entities.get(described.key) is described:
+        if (described := self.coordinator.mirror.entities.get(self.described.key)) is not None:
             self.coordinator.add(described)
 
     @override

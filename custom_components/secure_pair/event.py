@@ -9,7 +9,7 @@ from homeassistant.components.event.const import (
     EventEntityCapabilityAttribute,
     EventEntityStateAttribute,
 )
-from homeassistant.const import EntityStateAttribute
+from homeassistant.const import EntityCapabilityAttribute, EntityStateAttribute
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -32,7 +32,12 @@ async def async_setup_entry(
 
 # Attributes of an event stand beside these, and must not take their place.
 _RESERVED = frozenset[str](
-    {*EntityStateAttribute, *EventEntityCapabilityAttribute, *EventEntityStateAttribute}
+    {
+        *EntityCapabilityAttribute,
+        *EntityStateAttribute,
+        *EventEntityCapabilityAttribute,
+        *EventEntityStateAttribute,
+    }
 )
 
 

@@ -1,7 +1,6 @@
 """Client of the key service's HTTP API (docs/protocol.md, section 11)."""
 
 import asyncio
-from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from yarl import URL
 
+from .protocol import base64url
 from .protocol.crypto import KEY_SIZE
 from .protocol.errors import Failure, SecurePairError
 from .protocol.messages import FIRST_ENCRYPTED_DATA_SIZE
@@ -126,25 +126,25 @@ class KeyService:
     async def terminal(self) -> TerminalAnswer:
         """Return whose token this is."""
         wire = await self._request("GET", "v1/terminal", _TerminalWire)
-        return TerminalAnswer(_from_base64url(wire.terminal_id, 16), wire.account)
+        return TerminalAnswer(_bytes(wire.terminal_id, 16), wire.account)
 
     async def claim(self, device_id: str, claim_proof: Secret) -> None:
         """Make the device this account's; again and again for its owner."""
-        proof = _to_base64url(claim_proof.reveal())
+        proof = base64url.encode(claim_proof.reveal())
         body = {"device_id": device_id, "claim_proof": proof}
         await self._request("POST", "v1/claims", _ClaimWire, body)
 
     async def authorize(self, m1: bytes, m2: bytes, first_public_key: bytes) -> AuthorizationAnswer:
         """Send request and challenge as they were on the wire (steps 3 and 4)."""
         body = {
-            "m1": _to_base64url(m1),
-            "m2": _to_base64url(m2),
-            "first_public_key": _to_base64url(first_public_key),
+            "m1": base64url.encode(m1),
+            "m2": base64url.encode(m2),
+            "first_public_key": base64url.encode(first_public_key),
         }
         wire = await self._request("POST", "v1/authorize", _AuthorizationWire, body)
         return AuthorizationAnswer(
-            _from_base64url(wire.first_encrypted_data, FIRST_ENCRYPTED_DATA_SIZE),
-            Secret(_from_base64url(wire.ticket_key, KEY_SIZE)),
+            _bytes(wire.first_encrypted_data, FIRST_ENCRYPTED_DATA_SIZE),
+            Secret(_bytes(wire.ticket_key, KEY_SIZE)),
             wire.lifetime,
         )
 
@@ -199,15 +199,11 @@ def _decode[A: Struct](content: bytes, answer: type[A]) -> A:
         raise SecurePairError(Failure.KEY_SERVICE_INVALID) from error
 
 
-def _to_base64url(value: bytes) -> str:
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _from_base64url(text: str, size: int) -> bytes:
+def _bytes(text: str, size: int) -> bytes:
     try:
-        value = b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
-    except ValueError as error:
-        raise SecurePairError(Failure.KEY_SERVICE_INVALID) from error
+        value = base64url.decode(text)
+    except ValueError:
+        value = b""
     if len(value) != size:
         raise SecurePairError(Failure.KEY_SERVICE_INVALID)
     return value

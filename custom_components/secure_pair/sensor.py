@@ -50,6 +50,9 @@ class SecurePairSensor(SecurePairEntity[Sensor, SensorState], SensorEntity):
         self._attr_state_class = state_class
         self._attr_suggested_display_precision = described.precision
         self._attr_options = list(described.options) if described.options else None
+        self._numeric = device_class not in NON_NUMERIC_DEVICE_CLASSES and any(
+            said is not None for said in (device_class, unit, state_class, described.precision)
+        )
 
     @override
     def show(self, state: SensorState) -> None:
@@ -67,7 +70,7 @@ class SecurePairSensor(SecurePairEntity[Sensor, SensorState], SensorEntity):
                 if day is None:
                     raise ValueError("it is no date")
                 return day
-        if self._numeric_state_expected and isinstance(value, str):
+        if self._numeric and isinstance(value, str):
             raise ValueError("it is no number")
         return value
 

@@ -1,0 +1,136 @@
+"""`python -m device_stub`: make a device, run it, reset it."""
+
+import asyncio
+import json
+import logging
+import secrets
+import signal
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from secure_pair_protocol import sessions
+from secure_pair_protocol.errors import SecurePairError
+
+from .device import Device
+from .factory import DeviceFileError, read_device_file
+from .lock import DoorLock
+from .provision import MadeBeforeError, print_label, provision
+from .server import Server, running
+from .steps import Trace
+from .store import StateError, Store
+
+app = typer.Typer(help="Virtual Secure Pair devices.", no_args_is_help=True, add_completion=False)
+
+
+@app.command("provision")
+def provision_command(
+    out: Annotated[Path, typer.Option(help="The folder for the two files.")],
+    device_id: Annotated[
+        str | None, typer.Option(help="A MAC, or 1 to 64 ASCII characters; drawn if not given.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="What the device is.")] = "Virtual door lock",
+    name: Annotated[str | None, typer.Option(help="What it is called; the model.")] = None,
+    *,
+    label: Annotated[bool, typer.Option(help="With a setup code on a label.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: one line.")] = False,
+) -> None:
+    """Draw a device's secrets, print its label, write its file and its registration row."""
+    try:
+        made = provision(out, device_id=device_id, model=model, name=name, label=label)
+    except (MadeBeforeError, ValueError, OSError) as error:
+        _fail(str(error))
+    if as_json:
+        typer.echo(made.to_json())
+    else:
+        print_label(Console(), made)
+
+
+@app.command("lock")
+def lock_command(
+    device: Annotated[Path, typer.Option(help="The device's file, of `provision`.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 8441,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    state: Annotated[
+        Path | None, typer.Option(help="The state file; beside the device's file.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.01, help="Times as fast as a real bolt.")] = 1,
+    *,
+    latch: Annotated[bool, typer.Option(help="It can pull the latch as well.")] = False,
+    steps: Annotated[bool, typer.Option(help="A line of JSON for each step.")] = False,
+) -> None:
+    """Run a virtual door lock. SIGTERM stops it, SIGUSR1 resets it to factory state."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        data = read_device_file(device)
+        entity = DoorLock(latch=latch)
+        entity.set_speed(speed)
+        store = Store(state or device.with_suffix(".state.json"), data.device_id)
+        trace = _print_step if steps else None
+        asyncio.run(_serve(Device(data, [entity], store), host, port, trace))
+    except (DeviceFileError, StateError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"cannot listen on {host}:{port}: {error.strerror}")
+
+
+@app.command("reset")
+def reset_command(
+    state: Annotated[Path, typer.Option(help="The state file of a device that is not running.")],
+) -> None:
+    """Reset a device to factory state: all of its terminals are forgotten."""
+    store = Store(state, None)
+    if not state.exists():
+        _fail(f"{state} does not exist: the device has never run, or the path is wrong")
+    try:
+        store.acquire()
+        store.read()
+        store.write(sessions.factory_reset(secrets.token_bytes(8)))
+    except StateError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{state} cannot be written: {error.strerror}")
+    finally:
+        store.release()
+    typer.echo(f"{store.device_id} is in factory state")
+
+
+async def _serve(device: Device, host: str, port: int, trace: Trace | None) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    resets = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, resets.set)
+    async with running(device, host, port, trace=trace) as server:
+        typer.echo(f"listening on {server.host}:{server.port}")
+        resetting = asyncio.create_task(_reset_when_told(server, resets))
+        await stopped.wait()
+        resetting.cancel()
+
+
+async def _reset_when_told(server: Server, told: asyncio.Event) -> None:
+    while True:
+        await told.wait()
+        told.clear()
+        try:
+            await server.factory_reset()
+        except SecurePairError as error:
+            logging.getLogger(__name__).error("no factory reset: %s", error.failure)  # noqa: TRY400
+        else:
+            logging.getLogger(__name__).info("factory reset")
+
+
+def _print_step(step: dict[str, Any]) -> None:
+    typer.echo(json.dumps(step))
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -5,7 +5,7 @@ sections 8 and 9.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT
@@ -21,24 +21,29 @@ from .key_service import KeyService, parse_key_service_url
 from .key_store import KeyStore
 from .link import Link
 from .mirror import Mirror
-from .pictures import Pictures
 from .protocol import model
 from .protocol.envelope import (
+    Answer,
     AnyFromDevice,
     Closing,
     Description,
     Event,
     Outcome,
     Picture,
+    PictureRequest,
     Result,
     States,
 )
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import Action, Entity
 from .protocol.sessions import PairedDevice
+from .requests import Requests
 
 type SecurePairConfigEntry = ConfigEntry[DeviceCoordinator]
 type AddEntity = Callable[[Entity], None]
+
+
+_JPEG_BEGINS: Final = b"\xff\xd8\xff"
 
 
 class BoundEntity(Protocol):
@@ -77,7 +82,7 @@ class DeviceCoordinator:
         self._bound: dict[str, BoundEntity] = {}
         self._platforms: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
-        self._pictures = Pictures()
+        self._requests = Requests()
 
     # Life
 
@@ -119,8 +124,8 @@ class DeviceCoordinator:
                 self._commander.receive(message)
             case Event():
                 self._take_event(message)
-            case Picture():
-                self._pictures.receive(message)
+            case Answer():
+                self._requests.receive(message)
             case Description():
                 self._take_description(message)
             case Closing():
@@ -130,7 +135,7 @@ class DeviceCoordinator:
     def unlinked(self, error: SecurePairError) -> None:
         """Show that the device is away."""
         self._commander.unlinked()
-        self._pictures.unlinked()
+        self._requests.unlinked()
         if self.connected:
             self.connected = False
             self._loss_logged = True
@@ -201,7 +206,17 @@ class DeviceCoordinator:
         link = self.keeper.link
         if link is None or not self.connected:
             return None
-        return await self._pictures.ask(link, entity.key)
+        try:
+            answer = await self._requests.ask(
+                link, entity.key, lambda number: PictureRequest(number, entity.key)
+            )
+        except SecurePairError as error:
+            LOGGER.debug("%s: no picture of %s: %s", self.entry.title, entity.key, error)
+            return None
+        match answer:
+            case Picture(data=data) if data.startswith(_JPEG_BEGINS):
+                return data
+        return None
 
     async def carry_out(self, entity: Entity, action: Action) -> None:
         """Have an action carried out; raises a translated HomeAssistantError."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from .errors import Failure, SecurePairError
+from .messages import TerminalId
 
 PING_SECONDS = 30
 """How often the terminal pings."""
@@ -70,6 +71,23 @@ class FurtherDevice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     firmware: Text | None = None
     hardware: Text | None = None
     serial: Text | None = None
+
+
+class NoticeKind(StrEnum):
+    """What may happen to a device's terminals."""
+
+    PAIRED = "paired"
+    REVOKED = "revoked"
+    UNPAIRED = "unpaired"
+
+
+class Terminal(Struct, frozen=True, array_like=True):
+    """A terminal that is paired with the device; an array."""
+
+    terminal_id: TerminalId
+    connected: bool
+    remaining: Annotated[int, Meta(ge=0)] | None
+    """Seconds of powered time left in its session's lifetime; nil: no end."""
 
 
 class FromDevice(Struct, frozen=True, array_like=True):
@@ -143,12 +161,32 @@ class Piece(FromDevice, frozen=True, tag=8):
     data: Annotated[bytes, Meta(max_length=PIECE_SIZE)]
 
 
-class Picture(FromDevice, frozen=True, tag=9):
-    """The answer to a PictureRequest; without data: there is none at the moment."""
+class Answer(FromDevice, frozen=True):
+    """The answer to one request."""
 
     request: Number
+
+
+class Picture(Answer, frozen=True, tag=9):
+    """The answer to PictureRequest; without data: there is none at the moment."""
+
     content_type: Text
     data: bytes
+
+
+class Terminals(Answer, frozen=True, tag=10):
+    """The answer to ListTerminals and RevokeTerminal: who is paired now."""
+
+    terminals: tuple[Terminal, ...]
+    code: Text | None = None
+    """Why a terminal could not be revoked."""
+
+
+class Notice(FromDevice, frozen=True, tag=11):
+    """Something that the owner's other terminals should know of."""
+
+    what: NoticeKind
+    terminal_id: TerminalId
 
 
 class FromTerminal(Struct, frozen=True, array_like=True):
@@ -186,17 +224,45 @@ class Close(FromTerminal, frozen=True, tag=4):
     """The terminal ends the connection on purpose."""
 
 
-class PictureRequest(FromTerminal, frozen=True, tag=5):
-    """Send one picture of a camera."""
+class Request(FromTerminal, frozen=True):
+    """Something that has one answer; the terminal counts its requests."""
 
     request: Number
+
+
+class PictureRequest(Request, frozen=True, tag=5):
+    """Send one picture of a camera."""
+
     entity: EntityKey
 
 
+class ListTerminals(Request, frozen=True, tag=6):
+    """Say who is paired."""
+
+
+class RevokeTerminal(Request, frozen=True, tag=7):
+    """Forget a terminal, and refuse it until the owner epoch rises."""
+
+    terminal_id: TerminalId
+
+
 type AnyFromDevice = (
-    Welcome | Description | States | Outcome | Event | Pong | Unpaired | Closing | Piece | Picture
+    Welcome
+    | Description
+    | States
+    | Outcome
+    | Event
+    | Pong
+    | Unpaired
+    | Closing
+    | Piece
+    | Picture
+    | Terminals
+    | Notice
 )
-type AnyFromTerminal = Command | Question | Ping | Unpair | Close | PictureRequest
+type AnyFromTerminal = (
+    Command | Question | Ping | Unpair | Close | PictureRequest | ListTerminals | RevokeTerminal
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _from_device: msgspec.msgpack.Decoder[AnyFromDevice] = msgspec.msgpack.Decoder(AnyFromDevice)

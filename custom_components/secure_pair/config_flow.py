@@ -1,39 +1,40 @@
-"""Pairing, in the UI: the config flow is the terminal's side of the negotiation."""
+"""How a device comes into Home Assistant, and what can be changed about it later."""
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
+from homeassistant.helpers.selector import BooleanSelector, TextSelector
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
 from .connection import Connection
 from .const import (
     CONF_DEVICE_ID,
     CONF_KEY_SERVICE,
-    CONF_NO_LABEL,
-    CONF_SETUP_CODE,
+    CONF_REASON,
+    CONF_REGISTRY_ID,
+    CONF_RENEW,
     DEFAULT_PORT,
     DOMAIN,
-    LOGGER,
 )
+from .coordinator import SecurePairConfigEntry
+from .discovery import announced
 from .farewell import schedule_farewells
-from .key_service import KeyService, parse_key_service_url, parse_token
-from .key_store import TerminalToken, get_key_store
-from .pairing import Paired, Stage, negotiate
+from .keeper import Address
+from .key_store import get_key_store
+from .pairing import Paired
+from .pairing_flow import KEY_SERVICE_SCHEMA, PairingFlow
 from .protocol.errors import Failure, SecurePairError
-from .protocol.keys import EMPTY_PAIRING_SECRET
-from .protocol.label import LabelKeys, SetupCode, parse_setup_code
-from .protocol.sessions import PairedDevice
+from .protocol.messages import VERSION, Identify
+from .protocol.messages import encode as encode_message
 
 _ADDRESS_SCHEMA: Final = vol.Schema(
     {
@@ -41,280 +42,296 @@ _ADDRESS_SCHEMA: Final = vol.Schema(
         vol.Required(CONF_PORT, default=DEFAULT_PORT): cv.port,
     }
 )
-_KEY_SERVICE_SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
-        vol.Required(CONF_TOKEN): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
-    }
-)
-_LABEL_SCHEMA: Final = vol.Schema(
-    {
-        vol.Optional(CONF_SETUP_CODE): TextSelector(TextSelectorConfig(autocomplete="off")),
-        vol.Optional(CONF_NO_LABEL, default=False): BooleanSelector(),
-    }
-)
-
-_ADDRESS_FAILURES: Final = frozenset(
-    {
-        Failure.CANNOT_CONNECT,
-        Failure.NOT_SECURE_PAIR,
-        Failure.WRONG_DEVICE,
-        Failure.VERSION_NOT_SUPPORTED,
-    }
-)
-"""What the user can correct in the step of the address."""
-
-_KEY_SERVICE_FAILURES: Final = frozenset(
-    {
-        Failure.KEY_SERVICE_INSECURE,
-        Failure.KEY_SERVICE_INVALID,
-        Failure.KEY_SERVICE_UNREACHABLE,
-        Failure.TOKEN_REFUSED,
-    }
-)
-"""What the user can correct in the step of the key service."""
+_OPTIONS_SCHEMA: Final = vol.Schema({vol.Required(CONF_RENEW, default=True): BooleanSelector()})
 
 
-class SecurePairConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Address, key service, label, negotiation; after a failure, the step that mends it.
-
-    What was typed stays in the flow until it ends, and nowhere else.
-    """
+class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
+    """Discovered or by address; again after a loss; with another device in its place."""
 
     VERSION = 1
 
-    def __init__(self) -> None:
-        """Begin with nothing typed."""
-        self._address: dict[str, Any] = {}
-        self._device_id = ""
-        self._key_service_input: dict[str, str] = {}
-        self._key_service: KeyService | None = None
-        self._token: TerminalToken | None = None
-        self._label_input: dict[str, Any] = {}
-        self._setup_code: SetupCode | None = None
-        self._label: LabelKeys | None = None
-        self._pairing: asyncio.Task[Paired] | None = None
-        self._stage = Stage.CONNECTING
-        self._stage_over: asyncio.Task[bool] | None = None
-        self._progressed = asyncio.Event()
-        self._created = False
+    _step = "user"
+    """The step that asks for the address."""
+    _name = ""
 
-    # The address
+    @staticmethod
+    @callback
+    def async_get_options_flow(
+        config_entry: SecurePairConfigEntry,  # noqa: ARG004 - Home Assistant's signature
+    ) -> SecurePairOptionsFlow:
+        """Return the flow of the options."""
+        return SecurePairOptionsFlow()
+
+    # A new device
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the device's address, and see which device answers there."""
         if user_input is None:
-            return self._show_address()
-        self._address = {**user_input, CONF_HOST: user_input[CONF_HOST].strip()}
-        try:
-            connection = await Connection.open(self._address[CONF_HOST], self._address[CONF_PORT])
-        except SecurePairError as error:
-            return self._show_address(error.failure)
-        await connection.close()
-        device_id = connection.greeting.device_id
-        if device_id != self._device_id:
-            self._device_id = device_id
-            # What was said of another device's label does not hold for this one.
-            self._label_input, self._setup_code, self._label = {}, None, None
+            return await self.show_address()
+        if (failure := await self._find_device(user_input)) is not None:
+            return await self.show_address(failure)
+        await self.async_set_unique_id(self._device_id, raise_on_progress=False)
+        self._abort_if_unique_id_configured()
+        if self._key_service is not None:
+            # Only the address had to be corrected.
+            return await self.next_step()
+        return self._show_device()
+
+    @override
+    async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
+        """Offer a device that announces itself; follow a known one to a new address."""
+        properties = discovery_info.properties
+        device_id, versions = properties.get("id"), properties.get("version", "")
+        if not device_id or discovery_info.port is None:
+            return self.async_abort(reason="invalid_discovery")
+        address = Address(discovery_info.host, discovery_info.port)
+        announced(self.hass, device_id, address)
         await self.async_set_unique_id(device_id)
-        self._abort_if_unique_id_configured(updates=self._address)
-        return await self._next_step()
+        # A forged announcement must not touch an entry: its coordinator tries the address.
+        self._abort_if_unique_id_configured()
+        if str(VERSION) not in versions.split(","):
+            return self.async_abort(reason="version_not_supported")
+        schedule_farewells(self.hass)
+        self._set_device(device_id)
+        self._address = {CONF_HOST: address.host, CONF_PORT: address.port}
+        self._name = properties.get("name") or properties.get("model") or device_id
+        self.context["title_placeholders"] = {CONF_NAME: self._name}
+        return await self.async_step_device()
 
-    def _show_address(self, failure: Failure | None = None) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id="user",
-            data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, self._address),
-            errors=_errors(failure),
-        )
+    async def async_step_device(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show which device it is, and let it show itself."""
+        return self._show_device()
 
-    # The key service
-
-    async def async_step_key_service(
-        self, user_input: dict[str, str] | None = None
+    async def async_step_identify(
+        self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the key service, and whose token it is."""
-        if user_input is None:
-            return self._show_key_service()
-        self._key_service_input = user_input
+        """Have the device blink or beep."""
         try:
-            token = parse_token(user_input[CONF_TOKEN])
-            url = parse_key_service_url(user_input[CONF_URL])
-            service = KeyService(async_get_clientsession(self.hass), url, token)
-            terminal = await service.terminal()
+            connection = await self._open()
+            connection.send_payload(encode_message(Identify()))
+            await connection.close()
         except SecurePairError as error:
-            return self._show_key_service(error.failure)
-        self._key_service_input = {**user_input, CONF_URL: str(url)}
-        self._key_service = service
-        self._token = TerminalToken(token, terminal.terminal_id)
-        return await self._next_step()
+            return await self.show_address(error.failure)
+        return self._show_device()
 
-    def _show_key_service(self, failure: Failure | None = None) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id="key_service",
-            data_schema=self.add_suggested_values_to_schema(
-                _KEY_SERVICE_SCHEMA, self._key_service_input
-            ),
-            errors=_errors(failure),
-            description_placeholders={"device_id": self._device_id},
-        )
-
-    # The label
-
-    async def async_step_label(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the setup code, or for the choice to go without one."""
-        if user_input is None:
-            return self._show_label()
-        self._label_input = user_input
-        text = user_input.get(CONF_SETUP_CODE, "")
-        no_label = user_input[CONF_NO_LABEL]
-        if bool(text) == no_label:
-            return self._show_label("code_or_no_label")
-        self._setup_code = self._label = None
-        if text:
-            try:
-                code = parse_setup_code(text)
-            except SecurePairError as error:
-                return self._show_label(error.failure)
-            if code.device_id not in {None, self._device_id}:
-                return self._show_label(Failure.WRONG_SETUP_CODE)
-            self._setup_code = code
-        return await self.async_step_pair()
-
-    def _show_label(self, failure: str | None = None) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id="label",
-            data_schema=self.add_suggested_values_to_schema(_LABEL_SCHEMA, self._label_input),
-            errors=_errors(failure),
-            description_placeholders={"device_id": self._device_id},
-        )
-
-    async def _next_step(self) -> ConfigFlowResult:
-        """Go on where something is missing."""
-        if self._key_service is None:
-            return self._show_key_service()
-        if not self._label_input:
-            return self._show_label()
-        return await self.async_step_pair()
-
-    # The negotiation
-
-    async def async_step_pair(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the stage that the negotiation is in, until it ends."""
-        if self._pairing is None:
-            self._pairing = self.hass.async_create_task(self._pair(), f"{DOMAIN} pairing")
-        if self._pairing.done():
-            return self.async_show_progress_done(next_step_id="paired")
-        if self._stage_over is None or self._stage_over.done():
-            self._progressed.clear()
-            self._stage_over = self.hass.async_create_task(
-                self._progressed.wait(), f"{DOMAIN} pairing stage"
-            )
-        return self.async_show_progress(
-            step_id="pair",
-            progress_action=self._stage.value,
-            progress_task=self._stage_over,
-            description_placeholders={"device_id": self._device_id},
-        )
-
-    async def _pair(self) -> Paired:
-        try:
-            return await self._negotiate()
-        finally:
-            self._progressed.set()
-
-    async def _negotiate(self) -> Paired:
-        service, token = self._key_service, self._token
-        if service is None or token is None:
-            raise SecurePairError(Failure.KEY_SERVICE_INVALID)
-        self._set_stage(Stage.CONNECTING)
-        if self._setup_code is not None and self._label is None:
-            self._label = await self.hass.async_add_executor_job(
-                self._setup_code.stretch, self._device_id
-            )
-        key_store = get_key_store(self.hass)
-        known = await key_store.device(self._device_id)
-        device = PairedDevice(
-            self._device_id,
-            self._key_service_input[CONF_URL],
-            token.terminal_id,
-            self._label.pairing_secret if self._label else EMPTY_PAIRING_SECRET,
-            sessions=known.sessions if known else (),
-        )
-        connection = await Connection.open(
-            self._address[CONF_HOST], self._address[CONF_PORT], self._device_id
-        )
-        try:
-            paired = await negotiate(
-                connection,
-                device,
-                service,
-                lambda device: key_store.put_device(device, token),
-                label=self._label,
-                on_stage=self._set_stage,
-            )
-            await paired.link.close()
-        finally:
-            connection.abort()
-        return paired
-
-    @callback
-    def _set_stage(self, stage: Stage) -> None:
-        self._stage = stage
-        self._progressed.set()
-
-    async def async_step_paired(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Create the entry, or go back to the step that can mend it."""
-        pairing, self._pairing = self._pairing, None
-        if pairing is None:
-            return self._show_label()
-        try:
-            paired = await pairing
-        except SecurePairError as error:
-            LOGGER.debug("Pairing failed: %s", error)
-            return self._show_failure(error.failure)
-        except Exception:  # noqa: BLE001 - a flow shows whatever happened, and goes on
-            LOGGER.exception("Unexpected error while pairing")
-            return self._show_label("unknown")
-        self._created = True
-        return self.async_create_entry(
-            title=paired.name or self._device_id,
-            data={
-                **self._address,
-                CONF_DEVICE_ID: self._device_id,
-                CONF_KEY_SERVICE: paired.device.key_service,
+    def _show_device(self) -> ConfigFlowResult:
+        return self.async_show_menu(
+            step_id="device",
+            menu_options=["continue", "identify"],
+            description_placeholders={
+                CONF_NAME: self._name or self._device_id,
+                "device_id": self._device_id,
+                CONF_HOST: self._address[CONF_HOST],
             },
         )
 
-    def _show_failure(self, failure: Failure) -> ConfigFlowResult:
-        if failure in _ADDRESS_FAILURES:
-            return self._show_address(failure)
-        if failure in _KEY_SERVICE_FAILURES:
-            return self._show_key_service(failure)
-        return self._show_label(failure)
+    async def async_step_continue(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go on with this device."""
+        return await self.next_step()
 
-    @callback
     @override
-    def async_remove(self) -> None:
-        """Leave nothing behind: a device that was paired for no entry is told."""
-        if self._pairing is not None:
-            self._pairing.cancel()
-        if not self._created and self._address and self._device_id:
-            self.hass.async_create_task(self._bury(), f"{DOMAIN} bury {self._device_id}")
+    async def show_address(self, failure: Failure | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id=self._step,
+            data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, self._address),
+            errors={} if failure is None else {"base": failure.value},
+        )
 
-    async def _bury(self) -> None:
-        entries = self.hass.config_entries
-        if entries.async_entry_for_domain_unique_id(DOMAIN, self._device_id):
-            return
+    async def _find_device(
+        self, address: dict[str, Any], device_id: str | None = None
+    ) -> Failure | None:
+        """See which device answers at an address; return why it is none."""
+        self._address = {**address, CONF_HOST: address[CONF_HOST].strip()}
         try:
-            await get_key_store(self.hass).bury_device(
-                self._device_id, self._address[CONF_HOST], self._address[CONF_PORT]
-            )
+            connection = await self._open(device_id)
         except SecurePairError as error:
-            LOGGER.debug("%s", error)
+            return error.failure
+        await connection.close()
+        self._set_device(connection.greeting.device_id)
+        return None
+
+    async def _open(self, device_id: str | None = None) -> Connection:
+        return await Connection.open(self._address[CONF_HOST], self._address[CONF_PORT], device_id)
+
+    # Pairing again
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin where the reason says: a new token, or a new session."""
+        await self._take_entry()
+        if entry_data.get(CONF_REASON) == Failure.TOKEN_REFUSED:
+            return await self.async_step_reauth_token()
+        return await self.async_step_reauth_session()
+
+    async def async_step_reauth_token(
+        self, user_input: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
+        """Take a new token of the same key service: it heals all of its devices."""
+        entry = self._get_reauth_entry()
+        url = entry.data[CONF_KEY_SERVICE]
+        errors = {}
+        if user_input is not None:
+            failure = await self._try_token(url, user_input)
+            if failure is None and self._token is not None:
+                try:
+                    await get_key_store(self.hass).put_token(url, self._token)
+                except SecurePairError as error:
+                    failure = error.failure
+            if failure is None:
+                self._finished = True
+                self._reload_entries_of(url, but=entry.entry_id)
+                return self.async_update_reload_and_abort(entry)
+            errors = {"base": failure.value}
+        schema = vol.Schema(
+            {key: value for key, value in KEY_SERVICE_SCHEMA.schema.items() if key != CONF_URL}
+        )
+        return self.async_show_form(
+            step_id="reauth_token",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+            description_placeholders={CONF_URL: url},
+        )
+
+    async def async_step_reauth_session(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Negotiate a new session, now that the user has said so."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="reauth_session",
+                description_placeholders={CONF_NAME: self._get_reauth_entry().title},
+            )
+        return await self.next_step()
+
+    def _reload_entries_of(self, url: str, but: str) -> None:
+        for entry in self.hass.config_entries.async_entries(DOMAIN):
+            if entry.data[CONF_KEY_SERVICE] == url and entry.entry_id != but:
+                self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    # Changing what was entered
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask what has changed."""
+        await self._take_entry()
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=["new_address", "change_key_service", "replacement"],
+        )
+
+    async def async_step_new_address(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Take a new address of the same device."""
+        self._step = "new_address"
+        if user_input is None:
+            return await self.show_address()
+        failure = await self._find_device(user_input, self._device_id)
+        if failure is not None:
+            return await self.show_address(failure)
+        self._finished = True
+        return self.async_update_reload_and_abort(
+            self._get_reconfigure_entry(), data_updates=self._address
+        )
+
+    async def async_step_address(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Correct the address of the device that is being paired again."""
+        if user_input is None:
+            return await self.show_address()
+        if (failure := await self._find_device(user_input, self._device_id)) is not None:
+            return await self.show_address(failure)
+        return await self.next_step()
+
+    async def async_step_change_key_service(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Pair the same device anew by another key service."""
+        self._key_service = None
+        return await self.async_step_key_service()
+
+    async def async_step_replacement(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Pair another device of the same model in its place."""
+        self._step = "replacement"
+        if user_input is None:
+            self._key_service = self._pairing_secret = None
+            return await self.show_address()
+        if (failure := await self._find_device(user_input)) is not None:
+            return await self.show_address(failure)
+        if self._device_id == self._get_reconfigure_entry().data[CONF_DEVICE_ID]:
+            return await self.show_address(Failure.WRONG_DEVICE)
+        await self.async_set_unique_id(self._device_id)
+        self._abort_if_unique_id_configured()
+        return await self.next_step()
+
+    async def _take_entry(self) -> None:
+        """Begin with what is known of the entry's device."""
+        entry = (
+            self._get_reauth_entry()
+            if self.source == SOURCE_REAUTH
+            else self._get_reconfigure_entry()
+        )
+        self._device_id = entry.data[CONF_DEVICE_ID]
+        self._address = {key: entry.data[key] for key in (CONF_HOST, CONF_PORT)}
+        self._step = "address"
+        key_store = get_key_store(self.hass)
+        try:
+            device = await key_store.device(self._device_id)
+            token = (await key_store.key_services()).get(entry.data[CONF_KEY_SERVICE])
+        except SecurePairError:
             return
+        if device is not None:
+            self._pairing_secret = device.pairing_secret
+        if token is not None:
+            await self._use_key_service(entry.data[CONF_KEY_SERVICE], token)
+
+    # The end
+
+    @override
+    async def finish(self, paired: Paired) -> ConfigFlowResult:
+        data = {
+            **self._address,
+            CONF_DEVICE_ID: self._device_id,
+            CONF_KEY_SERVICE: paired.device.key_service,
+        }
+        if self.source == SOURCE_REAUTH:
+            return self.async_update_reload_and_abort(self._get_reauth_entry(), data_updates=data)
+        if self.source == "reconfigure":
+            return await self._finish_reconfigure(data)
+        return self.async_create_entry(title=paired.name or self._device_id, data=data)
+
+    async def _finish_reconfigure(self, data: dict[str, Any]) -> ConfigFlowResult:
+        entry = self._get_reconfigure_entry()
+        former = entry.data[CONF_DEVICE_ID]
+        if former == self._device_id:
+            return self.async_update_reload_and_abort(entry, data_updates=data)
+        # The registries go on with the ids of the first device.
+        data[CONF_REGISTRY_ID] = entry.data.get(CONF_REGISTRY_ID, former)
+        await get_key_store(self.hass).bury_device(
+            former, entry.data[CONF_HOST], entry.data[CONF_PORT]
+        )
         schedule_farewells(self.hass)
+        return self.async_update_reload_and_abort(
+            entry, unique_id=self._device_id, data_updates=data
+        )
 
 
-def _errors(failure: str | None) -> dict[str, str]:
-    return {} if failure is None else {"base": str(failure)}
+class SecurePairOptionsFlow(OptionsFlowWithReload):
+    """What a user may prefer."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the preferences."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                _OPTIONS_SCHEMA, self.config_entry.options
+            ),
+        )

@@ -14,8 +14,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .commander import Commander
-from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
+from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID, DOMAIN, LOGGER
 from .devices import Devices
+from .discovery import announced_address
 from .keeper import Address, SessionKeeper
 from .key_service import KeyService, parse_key_service_url
 from .key_store import KeyStore
@@ -70,12 +71,13 @@ class DeviceCoordinator:
         self.entry = entry
         self.device_id: str = entry.data[CONF_DEVICE_ID]
         self.mirror = Mirror(entry.title)
-        self.devices = Devices(hass, entry.entry_id, self.device_id, self.mirror)
+        self.registry_id: str = entry.data.get(CONF_REGISTRY_ID, self.device_id)
+        self.devices = Devices(hass, entry.entry_id, self.registry_id, self.mirror)
         self.unclear: set[str] = set()
         """Keys of entities of which a command's outcome is not known at the moment."""
         self.connected = False
         self.keeper = SessionKeeper(
-            entry.title, self.device_id, self._address, key_store, self._key_service, self
+            entry.title, self.device_id, self._addresses, key_store, self._key_service, self
         )
         self._key_store = key_store
         self._loss_logged = False
@@ -102,15 +104,26 @@ class DeviceCoordinator:
         self._commander.close()
         await self.keeper.stop()
 
-    def _address(self) -> Address:
-        return Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
+    def _addresses(self) -> tuple[Address, ...]:
+        address = Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
+        announced = announced_address(self.hass, self.device_id)
+        return (address,) if announced in {None, address} else (address, announced)
+
+    @callback
+    def found(self, address: Address) -> None:
+        """Keep the address at which a session was resumed: the device has moved."""
+        data = {CONF_HOST: address.host, CONF_PORT: address.port}
+        if data.items() <= self.entry.data.items():
+            return
+        self.hass.config_entries.async_update_entry(self.entry, data={**self.entry.data, **data})
 
     async def _key_service(self, device: PairedDevice) -> KeyService:
         token = (await self._key_store.key_services()).get(device.key_service)
         if token is None:
             raise SecurePairError(Failure.TOKEN_REFUSED, "no token is stored")
         session = async_get_clientsession(self.hass)
-        return KeyService(session, parse_key_service_url(device.key_service), token.token)
+        url = parse_key_service_url(device.key_service)
+        return KeyService(session, url, token.token, token.fingerprint)
 
     # What the device says
 

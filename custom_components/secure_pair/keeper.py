@@ -7,6 +7,7 @@ device or anybody on the way answers, no session is deleted because of it.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
@@ -48,6 +49,9 @@ class Device(Protocol):
     def unlinked(self, error: SecurePairError) -> None:
         """Hear that there is no link any more."""
 
+    def found(self, address: Address) -> None:
+        """Hear at which of the addresses a session was resumed or made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -68,7 +72,7 @@ class SessionKeeper:
         self,
         name: str,
         device_id: str,
-        address: Callable[[], Address],
+        addresses: Callable[[], tuple[Address, ...]],
         key_store: KeyStore,
         get_key_service: GetKeyService,
         device: Device,
@@ -76,7 +80,7 @@ class SessionKeeper:
         """Know where the device is; `name` is for the log."""
         self._name = name
         self._device_id = device_id
-        self._address = address
+        self._addresses = addresses
         self._key_store = key_store
         self._get_key_service = get_key_service
         self._device = device
@@ -84,9 +88,11 @@ class SessionKeeper:
         self._handshake = asyncio.Lock()
         """One handshake per device at a time."""
         self._lost = asyncio.Event()
+        self._try_now = asyncio.Event()
         self._losses = Losses()
         self._adopting: Link | None = None
         self._described = self._loop.create_future()
+        self._opened: Address | None = None
         self._renewing = False
         self._ended_while_renewing: SecurePairError | None = None
         self.link: Link | None = None
@@ -112,13 +118,23 @@ class SessionKeeper:
             self._lost.clear()
             backoff = Backoff()
             while self.link is None:
-                await asyncio.sleep(backoff.delay(random.random()))  # noqa: S311
+                await self._pause(backoff.delay(random.random()))  # noqa: S311
                 try:
                     await self.connect()
                 except SecurePairError as error:
                     LOGGER.debug("%s: %s", self._name, error)
                     self.failure = error.failure
                     backoff = backoff.failed()
+
+    def try_now(self) -> None:
+        """Do not wait for the next try: the device was just heard of."""
+        self._try_now.set()
+
+    async def _pause(self, seconds: float) -> None:
+        self._try_now.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._try_now.wait()
 
     async def renew(self, *, asked_by_user: bool) -> None:
         """Negotiate a new session; the old link serves until the new one does.
@@ -220,6 +236,8 @@ class SessionKeeper:
             if self.link is not link:
                 self._adopting = None
                 link.abort()
+        if self._opened is not None:
+            self._device.found(self._opened)
         if former is not None:
             await former.close()
 
@@ -235,8 +253,17 @@ class SessionKeeper:
             LOGGER.warning("%s: %s", self._name, error)
 
     async def _open(self) -> Connection:
-        address = self._address()
-        return await Connection.open(address.host, address.port, self._device_id)
+        """Connect where the device was last, or else where it was announced."""
+        failure: SecurePairError | None = None
+        for address in self._addresses():
+            try:
+                connection = await Connection.open(address.host, address.port, self._device_id)
+            except SecurePairError as error:
+                failure = failure or error
+                continue
+            self._opened = address
+            return connection
+        raise failure or SecurePairError(Failure.CANNOT_CONNECT)
 
     async def _paired(self) -> PairedDevice:
         device = await self._key_store.device(self._device_id)

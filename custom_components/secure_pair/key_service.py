@@ -20,6 +20,9 @@ from .protocol.secret import Secret
 REQUEST_SECONDS: Final = 10
 """How long one request may take."""
 
+FINGERPRINT_SIZE: Final = 32
+"""SHA-256, in bytes."""
+
 _ANSWER_LIMIT: Final = 16 * 1024
 """The longest answer that is read, in bytes."""
 
@@ -107,6 +110,24 @@ def parse_token(text: str) -> Secret:
     return Secret(token.encode())
 
 
+def parse_fingerprint(text: str) -> bytes | None:
+    """Return a certificate's SHA-256, or None for no text.
+
+    Takes hexadecimal digits, with colons or spaces or without. Raises SecurePairError
+    (invalid_fingerprint).
+    """
+    digits = "".join(text.replace(":", " ").split())
+    if not digits:
+        return None
+    try:
+        fingerprint = bytes.fromhex(digits)
+    except ValueError:
+        fingerprint = b""
+    if len(fingerprint) != FINGERPRINT_SIZE:
+        raise SecurePairError(Failure.INVALID_FINGERPRINT)
+    return fingerprint
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -117,11 +138,21 @@ def _is_loopback(host: str) -> bool:
 class KeyService:
     """One key service, asked with one terminal's token."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL, token: Secret) -> None:
-        """Take Home Assistant's session, which verifies certificates."""
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        token: Secret,
+        fingerprint: bytes | None = None,
+    ) -> None:
+        """Take Home Assistant's session, which verifies certificates.
+
+        `fingerprint`: SHA-256 of the one certificate that is accepted instead.
+        """
         self._session = session
         self._url = url
         self._token = token
+        self._ssl = True if fingerprint is None else aiohttp.Fingerprint(fingerprint)
 
     async def terminal(self) -> TerminalAnswer:
         """Return whose token this is."""
@@ -161,9 +192,12 @@ class KeyService:
                     json=body,
                     headers={"Authorization": f"Bearer {self._token.reveal().decode()}"},
                     allow_redirects=False,
+                    ssl=self._ssl,
                 ) as response,
             ):
                 content = await _read(response)
+        except aiohttp.ServerFingerprintMismatch, aiohttp.ClientConnectorCertificateError:
+            raise SecurePairError(Failure.CERTIFICATE_REFUSED) from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             # The error's own text may hold the request, so it is not passed on.
             raise SecurePairError(Failure.KEY_SERVICE_UNREACHABLE, type(error).__name__) from None

@@ -35,6 +35,8 @@ class TerminalToken:
 
     token: Secret
     terminal_id: bytes
+    fingerprint: bytes | None = None
+    """SHA-256 of the key service's own certificate, where no authority has signed it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +110,21 @@ class KeyStore:
                 devices={**content.devices, device.device_id: device},
                 tombstones=_without(content.tombstones, device.device_id),
             )
+
+        await self._change(put)
+
+    async def put_token(self, url: str, token: TerminalToken) -> None:
+        """Keep a new token of a key service, for all of its devices."""
+
+        def put(content: _Content) -> _Content:
+            devices = {
+                device_id: replace(device, terminal_id=token.terminal_id)
+                if device.key_service == url
+                else device
+                for device_id, device in content.devices.items()
+            }
+            key_services = {**content.key_services, url: token}
+            return replace(content, key_services=key_services, devices=devices)
 
         await self._change(put)
 

@@ -10,6 +10,8 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.secure_pair.const import DOMAIN
 
+ASKING = {FlowResultType.FORM, FlowResultType.MENU}
+
 
 @dataclass(kw_only=True)
 class Answers:
@@ -26,7 +28,11 @@ class Answers:
         match step_id:
             case "user":
                 return {"host": self.host, "port": self.port}
+            case "device":
+                return {"next_step_id": "continue"}
             case "key_service":
+                return {"key_service": self.url}
+            case "new_key_service":
                 return {"url": self.url, "token": self.token}
             case "label" if self.setup_code is None:
                 return {"no_label": True}
@@ -44,7 +50,7 @@ async def submit(
     hass: HomeAssistant, result: ConfigFlowResult, answers: Answers
 ) -> ConfigFlowResult:
     """Answer the form that is shown, and wait through the progress that may follow."""
-    assert result["type"] is FlowResultType.FORM, result
+    assert result["type"] in ASKING, result
     assert result["step_id"] is not None
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"], answers.for_step(result["step_id"])
@@ -65,7 +71,7 @@ async def submit_until(
     hass: HomeAssistant, result: ConfigFlowResult, answers: Answers, step_id: str | None = None
 ) -> ConfigFlowResult:
     """Go on with the flow until a step, an error, or its end."""
-    while result["type"] is FlowResultType.FORM and result["step_id"] != step_id:
+    while result["type"] in ASKING and result["step_id"] != step_id:
         result = await submit(hass, result, answers)
         if result.get("errors"):
             break

@@ -224,7 +224,9 @@ async def test_wrong_url(
     hass: HomeAssistant, answers: Answers, virtual_lock: VirtualLock, url: str, error: str
 ) -> None:
     wrong = replace(answers, url=url)
-    await mends(hass, wrong, answers, step="key_service", error=error, virtual_lock=virtual_lock)
+    await mends(
+        hass, wrong, answers, step="new_key_service", error=error, virtual_lock=virtual_lock
+    )
 
 
 @pytest.mark.parametrize("token", ["spt_wrong", "two\nlines", "schlüssel"])
@@ -233,7 +235,12 @@ async def test_wrong_token(
 ) -> None:
     wrong = replace(answers, token=token)
     await mends(
-        hass, wrong, answers, step="key_service", error="token_refused", virtual_lock=virtual_lock
+        hass,
+        wrong,
+        answers,
+        step="new_key_service",
+        error="token_refused",
+        virtual_lock=virtual_lock,
     )
 
 
@@ -258,7 +265,7 @@ async def test_key_service_answers_rubbish(
             hass,
             wrong,
             answers,
-            step="key_service",
+            step="new_key_service",
             error="key_service_invalid",
             virtual_lock=virtual_lock,
         )
@@ -279,7 +286,7 @@ async def test_key_service_answers_with_a_status(
     async with listening(head.encode(), hang_up=True) as port:
         wrong = replace(answers, url=f"http://127.0.0.1:{port}")
         await mends(
-            hass, wrong, answers, step="key_service", error=error, virtual_lock=virtual_lock
+            hass, wrong, answers, step="new_key_service", error=error, virtual_lock=virtual_lock
         )
 
 
@@ -291,7 +298,7 @@ async def test_key_service_says_that_it_cannot(
         async with listening(head.encode(), hang_up=True) as port:
             wrong = replace(answers, url=f"http://127.0.0.1:{port}")
             result = await submit_until(hass, await start(hass), wrong)
-            assert (result["step_id"], result["errors"]) == ("key_service", {"base": error})
+            assert (result["step_id"], result["errors"]) == ("new_key_service", {"base": error})
             hass.config_entries.flow.async_abort(result["flow_id"])
 
 
@@ -302,7 +309,7 @@ async def test_key_service_goes_down_before_the_last_step(
     await key_service.stop()
     result = await submit(hass, result, answers)
     assert (result["step_id"], result["errors"]) == (
-        "key_service",
+        "new_key_service",
         {"base": "key_service_unreachable"},
     )
     assert not virtual_lock.device.register.held

@@ -64,6 +64,11 @@ class Failure(StrEnum):
         "key_service_insecure",
         "plain HTTP is only for a key service on this machine",
     )
+    CERTIFICATE_REFUSED = (
+        "certificate_refused",
+        "the key service's certificate is neither trusted nor the one with this fingerprint",
+    )
+    INVALID_FINGERPRINT = "invalid_fingerprint", "this is no SHA-256 fingerprint"
     TOKEN_REFUSED = "token_refused", "the key service refuses the terminal token"
     SLOW_DOWN = "slow_down", "the key service asks to slow down"
     NOT_YOURS = (

@@ -1,0 +1,37 @@
+"""Where devices say that they are: not believed before a session was resumed there."""
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .keeper import Address
+
+_ANNOUNCED: HassKey[dict[str, Address]] = HassKey(f"{DOMAIN}.announced")
+
+
+@callback
+def announced_address(hass: HomeAssistant, device_id: str) -> Address | None:
+    """Return where a device was announced last."""
+    return hass.data.get(_ANNOUNCED, {}).get(device_id)
+
+
+@callback
+def announced(hass: HomeAssistant, device_id: str, address: Address) -> None:
+    """Remember an announcement, and have the device's entry try it if it is not connected.
+
+    Anybody on the network can announce anything: so nothing is written yet, and a lock
+    that is connected is left alone.
+    """
+    known = hass.data.setdefault(_ANNOUNCED, {})
+    if known.get(device_id) == address:
+        changed = False
+    else:
+        changed, known[device_id] = True, address
+    entry = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id)
+    if entry is None:
+        return
+    if entry.state is ConfigEntryState.LOADED:
+        entry.runtime_data.keeper.try_now()
+    elif changed and entry.state is ConfigEntryState.SETUP_RETRY:
+        hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -1,0 +1,358 @@
+"""The steps that every way of pairing shares: key service, label, negotiation.
+
+What was typed stays in the flow until it ends, and nowhere else. After a failure the flow
+goes back to the step that can mend it.
+"""
+
+import asyncio
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any, Final, override
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
+from homeassistant.core import callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectSelector,
+    SelectSelectorConfig,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from .connection import Connection
+from .const import (
+    CONF_FINGERPRINT,
+    CONF_KEY_SERVICE,
+    CONF_NO_LABEL,
+    CONF_SETUP_CODE,
+    DOMAIN,
+    LOGGER,
+)
+from .farewell import schedule_farewells
+from .key_service import KeyService, parse_fingerprint, parse_key_service_url, parse_token
+from .key_store import TerminalToken, get_key_store
+from .pairing import Paired, Stage, negotiate
+from .protocol.errors import Failure, SecurePairError
+from .protocol.keys import EMPTY_PAIRING_SECRET
+from .protocol.label import LabelKeys, SetupCode, parse_setup_code
+from .protocol.secret import Secret
+from .protocol.sessions import PairedDevice
+
+OTHER_KEY_SERVICE: Final = "other"
+
+KEY_SERVICE_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
+        vol.Required(CONF_TOKEN): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
+        vol.Optional(CONF_FINGERPRINT): TextSelector(),
+    }
+)
+_LABEL_SCHEMA: Final = vol.Schema(
+    {
+        vol.Optional(CONF_SETUP_CODE): TextSelector(TextSelectorConfig(autocomplete="off")),
+        vol.Optional(CONF_NO_LABEL, default=False): BooleanSelector(),
+    }
+)
+
+_ADDRESS_FAILURES: Final = frozenset(
+    {
+        Failure.CANNOT_CONNECT,
+        Failure.NOT_SECURE_PAIR,
+        Failure.WRONG_DEVICE,
+        Failure.VERSION_NOT_SUPPORTED,
+    }
+)
+"""What the user can correct in the step of the address."""
+
+_KEY_SERVICE_FAILURES: Final = frozenset(
+    {
+        Failure.CERTIFICATE_REFUSED,
+        Failure.KEY_SERVICE_INSECURE,
+        Failure.KEY_SERVICE_INVALID,
+        Failure.KEY_SERVICE_UNREACHABLE,
+        Failure.TOKEN_REFUSED,
+    }
+)
+"""What the user can correct in the step of the key service."""
+
+
+class PairingFlow(ConfigFlow):
+    """A flow that ends in a negotiation; the subclass says how it begins and what follows."""
+
+    def __init__(self) -> None:
+        """Begin with nothing typed."""
+        self._address: dict[str, Any] = {}
+        self._device_id = ""
+        self._key_service_input: dict[str, str] = {}
+        self._key_service: KeyService | None = None
+        self._token: TerminalToken | None = None
+        self._label_input: dict[str, Any] = {}
+        self._setup_code: SetupCode | None = None
+        self._label: LabelKeys | None = None
+        self._pairing_secret: Secret | None = None
+        """Known from an earlier pairing of the same device: the label is not asked for."""
+        self._pairing: asyncio.Task[Paired] | None = None
+        self._stage = Stage.CONNECTING
+        self._stage_over: asyncio.Task[bool] | None = None
+        self._progressed = asyncio.Event()
+        self._finished = False
+
+    @abstractmethod
+    async def show_address(self, failure: Failure | None = None) -> ConfigFlowResult:
+        """Ask where the device is."""
+
+    @abstractmethod
+    async def finish(self, paired: Paired) -> ConfigFlowResult:
+        """Make of the new session what this flow is for."""
+
+    def _set_device(self, device_id: str) -> None:
+        if device_id != self._device_id:
+            self._device_id = device_id
+            # What was said of another device's label does not hold for this one.
+            self._label_input, self._setup_code, self._label = {}, None, None
+
+    async def next_step(self) -> ConfigFlowResult:
+        """Go on where something is missing."""
+        if self._key_service is None:
+            return await self.async_step_key_service()
+        if not self._label_input and self._pairing_secret is None:
+            return self._show_label()
+        return await self.async_step_pair()
+
+    # The key service
+
+    async def async_step_key_service(
+        self, user_input: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
+        """Offer the key services in use, or another one."""
+        try:
+            known = await get_key_store(self.hass).key_services()
+        except SecurePairError as error:
+            LOGGER.debug("%s", error)
+            known = {}
+        if not known or (user_input and user_input[CONF_KEY_SERVICE] == OTHER_KEY_SERVICE):
+            return self._show_new_key_service()
+        failure = None
+        if user_input is not None:
+            url = user_input[CONF_KEY_SERVICE]
+            failure = await self._use_key_service(url, known[url])
+            if failure is None:
+                return await self.next_step()
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_KEY_SERVICE, default=next(iter(known))): SelectSelector(
+                    SelectSelectorConfig(
+                        options=[*known, OTHER_KEY_SERVICE], translation_key="key_service"
+                    )
+                )
+            }
+        )
+        return self.async_show_form(
+            step_id="key_service",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=_errors(failure),
+            description_placeholders={"device_id": self._device_id},
+        )
+
+    async def async_step_new_key_service(
+        self, user_input: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for a key service, and for the token that it issued."""
+        if user_input is None:
+            return self._show_new_key_service()
+        self._key_service_input = user_input
+        failure = await self._try_token(user_input[CONF_URL], user_input)
+        if failure is not None:
+            return self._show_new_key_service(failure)
+        return await self.next_step()
+
+    async def _try_token(self, url: str, user_input: dict[str, str]) -> Failure | None:
+        """Use a key service with a token as it was typed; returns why it cannot be used."""
+        try:
+            parsed = str(parse_key_service_url(url))
+            token = TerminalToken(
+                parse_token(user_input[CONF_TOKEN]),
+                b"",
+                parse_fingerprint(user_input.get(CONF_FINGERPRINT, "")),
+            )
+        except SecurePairError as error:
+            return error.failure
+        return await self._use_key_service(parsed, token)
+
+    async def _use_key_service(self, url: str, token: TerminalToken) -> Failure | None:
+        """Ask whose token it is; returns why it cannot be used."""
+        service = KeyService(
+            async_get_clientsession(self.hass),
+            parse_key_service_url(url),
+            token.token,
+            token.fingerprint,
+        )
+        try:
+            terminal = await service.terminal()
+        except SecurePairError as error:
+            return error.failure
+        self._key_service_input = {**self._key_service_input, CONF_URL: url}
+        self._key_service = service
+        self._token = replace(token, terminal_id=terminal.terminal_id)
+        return None
+
+    def _show_new_key_service(self, failure: Failure | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="new_key_service",
+            data_schema=self.add_suggested_values_to_schema(
+                KEY_SERVICE_SCHEMA, self._key_service_input
+            ),
+            errors=_errors(failure),
+            description_placeholders={"device_id": self._device_id},
+        )
+
+    # The label
+
+    async def async_step_label(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the setup code, or for the choice to go without one."""
+        if user_input is None:
+            return self._show_label()
+        self._label_input = user_input
+        text = user_input.get(CONF_SETUP_CODE, "")
+        no_label = user_input[CONF_NO_LABEL]
+        if bool(text) == no_label:
+            return self._show_label("code_or_no_label")
+        self._setup_code = self._label = self._pairing_secret = None
+        if text:
+            try:
+                code = parse_setup_code(text)
+            except SecurePairError as error:
+                return self._show_label(error.failure)
+            if code.device_id not in {None, self._device_id}:
+                return self._show_label(Failure.WRONG_SETUP_CODE)
+            self._setup_code = code
+        return await self.async_step_pair()
+
+    def _show_label(self, failure: str | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="label",
+            data_schema=self.add_suggested_values_to_schema(_LABEL_SCHEMA, self._label_input),
+            errors=_errors(failure),
+            description_placeholders={"device_id": self._device_id},
+        )
+
+    # The negotiation
+
+    async def async_step_pair(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the stage that the negotiation is in, until it ends."""
+        if self._pairing is None:
+            self._pairing = self.hass.async_create_task(self._pair(), f"{DOMAIN} pairing")
+        if self._pairing.done():
+            return self.async_show_progress_done(next_step_id="paired")
+        if self._stage_over is None or self._stage_over.done():
+            self._progressed.clear()
+            self._stage_over = self.hass.async_create_task(
+                self._progressed.wait(), f"{DOMAIN} pairing stage"
+            )
+        return self.async_show_progress(
+            step_id="pair",
+            progress_action=self._stage.value,
+            progress_task=self._stage_over,
+            description_placeholders={"device_id": self._device_id},
+        )
+
+    async def _pair(self) -> Paired:
+        try:
+            return await self._negotiate()
+        finally:
+            self._progressed.set()
+
+    async def _negotiate(self) -> Paired:
+        service, token = self._key_service, self._token
+        if service is None or token is None:
+            raise SecurePairError(Failure.KEY_SERVICE_INVALID)
+        self._set_stage(Stage.CONNECTING)
+        if self._setup_code is not None and self._label is None:
+            self._label = await self.hass.async_add_executor_job(
+                self._setup_code.stretch, self._device_id
+            )
+        secret = self._label.pairing_secret if self._label else self._pairing_secret
+        key_store = get_key_store(self.hass)
+        known = await key_store.device(self._device_id)
+        device = PairedDevice(
+            self._device_id,
+            self._key_service_input[CONF_URL],
+            token.terminal_id,
+            secret or EMPTY_PAIRING_SECRET,
+            sessions=known.sessions if known else (),
+        )
+        connection = await Connection.open(
+            self._address[CONF_HOST], self._address[CONF_PORT], self._device_id
+        )
+        try:
+            paired = await negotiate(
+                connection,
+                device,
+                service,
+                lambda device: key_store.put_device(device, token),
+                label=self._label,
+                on_stage=self._set_stage,
+            )
+            await paired.link.close()
+        finally:
+            connection.abort()
+        return paired
+
+    @callback
+    def _set_stage(self, stage: Stage) -> None:
+        self._stage = stage
+        self.async_update_progress(list(Stage).index(stage) / len(Stage))
+        self._progressed.set()
+
+    async def async_step_paired(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Go on with the new session, or back to the step that can mend the failure."""
+        pairing, self._pairing = self._pairing, None
+        if pairing is None:
+            return self._show_label()
+        try:
+            paired = await pairing
+        except SecurePairError as error:
+            LOGGER.debug("Pairing failed: %s", error)
+            return await self._show_failure(error.failure)
+        except Exception:  # noqa: BLE001 - a flow shows whatever happened, and goes on
+            LOGGER.exception("Unexpected error while pairing")
+            return self._show_label("unknown")
+        self._finished = True
+        return await self.finish(paired)
+
+    async def _show_failure(self, failure: Failure) -> ConfigFlowResult:
+        if failure in _ADDRESS_FAILURES:
+            return await self.show_address(failure)
+        if failure in _KEY_SERVICE_FAILURES:
+            return self._show_new_key_service(failure)
+        return self._show_label(failure)
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Leave nothing behind: a device that was paired for no entry is told."""
+        if self._pairing is not None:
+            self._pairing.cancel()
+        if not self._finished and self._address and self._device_id:
+            self.hass.async_create_task(self._bury(), f"{DOMAIN} bury {self._device_id}")
+
+    async def _bury(self) -> None:
+        entries = self.hass.config_entries
+        if entries.async_entry_for_domain_unique_id(DOMAIN, self._device_id):
+            return
+        try:
+            await get_key_store(self.hass).bury_device(
+                self._device_id, self._address[CONF_HOST], self._address[CONF_PORT]
+            )
+        except SecurePairError as error:
+            LOGGER.debug("%s", error)
+            return
+        schedule_farewells(self.hass)
+
+
+def _errors(failure: str | None) -> dict[str, str]:
+    return {} if failure is None else {"base": str(failure)}

@@ -3,6 +3,8 @@
 from homeassistant.const import CONF_HOST, CONF_PORT, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .coordinator import DeviceCoordinator, SecurePairConfigEntry
@@ -10,9 +12,20 @@ from .farewell import deliver_farewells, schedule_farewells
 from .key_store import get_key_store
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import KINDS
+from .services import register_services
+from .troubles import forget_repairs
 
 # Each kind of entity that a device can have is a platform of the same name.
 PLATFORMS = [Platform(kind) for kind in KINDS]
+
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions."""
+    register_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:
@@ -44,6 +57,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> None:
     """Forget the device's keys, and tell the device to forget this terminal."""
+    forget_repairs(hass, entry.entry_id)
     try:
         await get_key_store(hass).bury_device(
             entry.data[CONF_DEVICE_ID], entry.data[CONF_HOST], entry.data[CONF_PORT]

@@ -5,6 +5,7 @@ sections 8 and 9.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -12,9 +13,10 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import dt as dt_util
 
 from .commander import Commander
-from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID, DOMAIN, LOGGER
+from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID, CONF_RENEW, DOMAIN, LOGGER
 from .devices import Devices
 from .discovery import announced_address
 from .keeper import Address, SessionKeeper
@@ -29,21 +31,35 @@ from .protocol.envelope import (
     Closing,
     Description,
     Event,
+    ListTerminals,
+    Notice,
+    NoticeKind,
     Outcome,
     Picture,
     PictureRequest,
+    Pong,
+    Request,
     Result,
+    RevokeTerminal,
     States,
+    Terminals,
 )
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import Action, Entity
 from .protocol.sessions import PairedDevice
+from .renewal import Renewal, Schedule
 from .requests import Requests
+from .troubles import SecurityEvent, Troubles
 
 type SecurePairConfigEntry = ConfigEntry[DeviceCoordinator]
 type AddEntity = Callable[[Entity], None]
 
 
+_NOTICES: Final = {
+    NoticeKind.PAIRED: SecurityEvent.TERMINAL_PAIRED,
+    NoticeKind.REVOKED: SecurityEvent.TERMINAL_REVOKED,
+    NoticeKind.UNPAIRED: SecurityEvent.TERMINAL_UNPAIRED,
+}
 _JPEG_BEGINS: Final = b"\xff\xd8\xff"
 
 
@@ -79,8 +95,12 @@ class DeviceCoordinator:
         self.keeper = SessionKeeper(
             entry.title, self.device_id, self._addresses, key_store, self._key_service, self
         )
+        self.troubles = Troubles(hass, entry)
+        self.connected_since: datetime | None = None
+        self._renewal = Renewal(hass, self._renew_by_itself, self.troubles)
         self._key_store = key_store
         self._loss_logged = False
+        self._session_listeners: set[CALLBACK_TYPE] = set()
         self._bound: dict[str, BoundEntity] = {}
         self._platforms: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
@@ -93,7 +113,11 @@ class DeviceCoordinator:
 
         Raises SecurePairError.
         """
-        await self.keeper.connect()
+        try:
+            await self.keeper.connect()
+        except SecurePairError as error:
+            self.failed(error.failure)
+            raise
         self.entry.async_create_background_task(
             self.hass, self.keeper.keep_connected(), f"{DOMAIN} {self.device_id}"
         )
@@ -101,8 +125,39 @@ class DeviceCoordinator:
     async def stop(self) -> None:
         """End the connection on purpose; the entry's tasks end with the entry."""
         self.connected = False
+        self._renewal.cancel()
         self._commander.close()
         await self.keeper.stop()
+
+    async def renew(self) -> None:
+        """Renew the session key because the user says so; raises a translated error."""
+        try:
+            await self.keeper.renew(asked_by_user=True)
+        except SecurePairError as error:
+            raise self.error(error.failure.value) from error
+
+    async def _renew_by_itself(self) -> None:
+        await self.keeper.renew(asked_by_user=False)
+
+    @callback
+    def renewed(self) -> None:
+        """Tell that there is a new session key."""
+        self.troubles.tell(SecurityEvent.RENEWED)
+
+    @callback
+    def failed(self, failure: Failure) -> None:
+        """Tell what there is to tell of a failure."""
+        self.troubles.failed(failure)
+
+    def _follow_session(self, link: Link) -> None:
+        session, remaining = self.keeper.session, link.welcome.remaining
+        schedule = None
+        if session is not None and remaining is not None and session.lifetime:
+            schedule = Schedule(session.lifetime, remaining)
+        by_itself = self.entry.options.get(CONF_RENEW, True)
+        self._renewal.schedule(schedule, by_itself=by_itself)
+        self.troubles.solved()
+        self._update_session()
 
     def _addresses(self) -> tuple[Address, ...]:
         address = Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
@@ -141,14 +196,22 @@ class DeviceCoordinator:
                 self._requests.receive(message)
             case Description():
                 self._take_description(message)
-            case Closing():
-                LOGGER.debug("%s: the device closes: %s", self.entry.title, message.code)
+            case Notice():
+                self._take_notice(message)
+            case Pong():
+                self._update_session()
+            case Closing(code=code):
+                LOGGER.debug("%s: the device closes: %s", self.entry.title, code)
+                if code == Failure.TERMINAL_REVOKED:
+                    self.failed(Failure.TERMINAL_REVOKED)
 
     @callback
     def unlinked(self, error: SecurePairError) -> None:
         """Show that the device is away."""
         self._commander.unlinked()
         self._requests.unlinked()
+        self.connected_since = None
+        self.failed(error.failure)
         if self.connected:
             self.connected = False
             self._loss_logged = True
@@ -175,6 +238,8 @@ class DeviceCoordinator:
         if link is not self.keeper.link:
             self.keeper.described(link)
             self._commander.linked(link)
+            self.connected_since = dt_util.utcnow()
+            self._follow_session(link)
         if not self.connected:
             self.connected = True
             if self._loss_logged:
@@ -187,7 +252,42 @@ class DeviceCoordinator:
         if event is not None and (bound := self._bound.get(event.key)) is not None:
             bound.happen(event)
 
+    def _take_notice(self, notice: Notice) -> None:
+        self.troubles.tell(_NOTICES[notice.what], terminal_id=notice.terminal_id.hex())
+
+    async def terminals(self) -> Terminals:
+        """Return who is paired with the device; raises a translated error."""
+        return await self._ask("terminals", ListTerminals)
+
+    async def revoke(self, terminal_id: bytes) -> Terminals:
+        """Have the device forget a terminal and refuse it; raises a translated error."""
+        return await self._ask(terminal_id, lambda number: RevokeTerminal(number, terminal_id))
+
+    async def _ask(self, subject: str | bytes, make: Callable[[int], Request]) -> Terminals:
+        link = self.keeper.link
+        if link is None or not self.connected:
+            raise self.error("not_connected")
+        try:
+            answer = await self._requests.ask(link, subject, make)
+        except SecurePairError as error:
+            raise self.error(error.failure.value) from error
+        if not isinstance(answer, Terminals):
+            raise self.error(Failure.MALFORMED.value)
+        if answer.code is not None:
+            raise self.error("command_failed", reason=answer.code)
+        return answer
+
     # What Home Assistant's entities need
+
+    @callback
+    def listen_session(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener when session or connection changed; returns how to stop."""
+        self._session_listeners.add(listener)
+        return lambda: self._session_listeners.discard(listener)
+
+    def _update_session(self) -> None:
+        for listener in list(self._session_listeners):
+            listener()
 
     @callback
     def add_platform(self, add: AddEntity) -> None:

@@ -9,14 +9,16 @@ from homeassistant.components.event.const import (
     EventEntityCapabilityAttribute,
     EventEntityStateAttribute,
 )
-from homeassistant.const import EntityCapabilityAttribute, EntityStateAttribute
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EntityCapabilityAttribute, EntityCategory, EntityStateAttribute
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import SecurePairConfigEntry
+from .coordinator import DeviceCoordinator, SecurePairConfigEntry
 from .entity import SecurePairEntity, add_entities_of
 from .protocol.model.base import Event, State
 from .protocol.model.reporting import EventSource
+from .session_entity import SessionEntity
+from .troubles import SecurityEvent
 
 PARALLEL_UPDATES = 0
 
@@ -26,8 +28,29 @@ async def async_setup_entry(
     entry: SecurePairConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the device's event sources."""
+    """Add the device's event sources, and what happens to its security."""
+    async_add_entities([SecurityEventEntity(entry.runtime_data, "security")])
     add_entities_of(entry.runtime_data, EventSource, SecurePairEvent, async_add_entities)
+
+
+class SecurityEventEntity(SessionEntity, EventEntity):
+    """What happens to the pairing: renewed, refused, another terminal and so on."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: DeviceCoordinator, key: str) -> None:
+        """Name every type."""
+        super().__init__(coordinator, key)
+        self._attr_event_types = [event.value for event in SecurityEvent]
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        self.async_on_remove(self.coordinator.troubles.listen(self._happen))
+
+    @callback
+    def _happen(self, event: SecurityEvent, attributes: dict[str, str]) -> None:
+        self._trigger_event(event, attributes)
+        self.async_write_ha_state()
 
 
 # Attributes of an event stand beside these, and must not take their place.

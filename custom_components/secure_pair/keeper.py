@@ -49,6 +49,12 @@ class Device(Protocol):
     def unlinked(self, error: SecurePairError) -> None:
         """Hear that there is no link any more."""
 
+    def failed(self, failure: Failure) -> None:
+        """Hear why a try to connect or to negotiate failed."""
+
+    def renewed(self) -> None:
+        """Hear that a new session was negotiated."""
+
     def found(self, address: Address) -> None:
         """Hear at which of the addresses a session was resumed or made."""
 
@@ -95,6 +101,8 @@ class SessionKeeper:
         self._opened: Address | None = None
         self._renewing = False
         self._ended_while_renewing: SecurePairError | None = None
+        self.session: StoredSession | None = None
+        """The one that the newest link rests on."""
         self.link: Link | None = None
         """Serves at the moment."""
         self.failure: Failure | None = None
@@ -124,6 +132,7 @@ class SessionKeeper:
                 except SecurePairError as error:
                     LOGGER.debug("%s: %s", self._name, error)
                     self.failure = error.failure
+                    self._device.failed(error.failure)
                     backoff = backoff.failed()
 
     def try_now(self) -> None:
@@ -180,11 +189,11 @@ class SessionKeeper:
                 if error.failure in _BEFORE_ANY_SESSION:
                     break
                 continue
+            self.session = session
             await self._adopt(link)
             await self._confirm(device, session)
             return
-        unknown = all(error.failure is Failure.SESSION_UNKNOWN for error in failures)
-        if unknown and len(device.sessions) < sessions.STORED_SESSIONS:
+        if all(error.failure is Failure.SESSION_UNKNOWN for error in failures):
             await self._replace_lost(device)
             return
         raise failures[0]
@@ -206,6 +215,15 @@ class SessionKeeper:
             raise
 
     async def _negotiate(self, device: PairedDevice, *, asked_by_user: bool) -> None:
+        if not sessions.may_negotiate(device, asked_by_user=asked_by_user):
+            raise SecurePairError(Failure.SESSION_UNKNOWN, "too many sessions are unconfirmed")
+        try:
+            await self._negotiate_now(device, asked_by_user=asked_by_user)
+        except SecurePairError as error:
+            self._device.failed(error.failure)
+            raise
+
+    async def _negotiate_now(self, device: PairedDevice, *, asked_by_user: bool) -> None:
         key_service = await self._get_key_service(device)
         connection = await self._open()
         try:
@@ -217,10 +235,12 @@ class SessionKeeper:
                 expected_installation=None if asked_by_user else device.installation,
                 on_stage=self._log_stage,
             )
+            self.session = paired.device.sessions[0]
             await self._adopt(paired.link)
         except BaseException:
             connection.abort()
             raise
+        self._device.renewed()
 
     async def _adopt(self, link: Link) -> None:
         """Let a new link serve as soon as the device has described itself on it."""

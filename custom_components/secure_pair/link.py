@@ -19,6 +19,7 @@ from .protocol.envelope import (
     FromTerminal,
     Picture,
     Piece,
+    Pong,
     States,
     Welcome,
 )
@@ -65,6 +66,9 @@ class Link:
         self._ended: SecurePairError | None = None
         self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
         self._ping: asyncio.TimerHandle | None = None
+        self._pinged: float | None = None
+        self.round_trip: float | None = None
+        """Seconds from the last ping to its answer."""
         self._up = 0
         self._up_at = 0.0
         self.welcome: Welcome
@@ -126,6 +130,8 @@ class Link:
 
     def _receive(self, message: AnyFromDevice) -> None:
         self._up, self._up_at = message.up, self._loop.time()
+        if isinstance(message, Pong) and self._pinged is not None:
+            self.round_trip, self._pinged = self._up_at - self._pinged, None
         if not self._welcome.done():
             if not isinstance(message, Welcome):
                 raise SecurePairError(Failure.OUT_OF_ORDER, "no Welcome")
@@ -170,8 +176,13 @@ class Link:
         if self._loop.time() - self._connection.last_record > envelope.DEAD_SECONDS:
             self._connection.fail(SecurePairError(Failure.TIMEOUT, "no sign of life"))
             return
-        self.send(envelope.Ping())
+        self.ping()
         self._schedule_ping()
+
+    def ping(self) -> None:
+        """Ask for a sign of life, and measure how long it takes."""
+        self._pinged = self._loop.time()
+        self.send(envelope.Ping())
 
     def _stop_ping(self) -> None:
         if self._ping is not None:

@@ -21,6 +21,7 @@ from .coordinator import SecurePairConfigEntry
 from .entity import SecurePairEntity, add_entities_of
 from .protocol.model.base import Category
 from .protocol.model.values import Sensor, SensorState
+from .session_sensors import SESSION_SENSORS, SessionSensor
 
 PARALLEL_UPDATES = 0
 
@@ -30,7 +31,10 @@ async def async_setup_entry(
     entry: SecurePairConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the device's sensors."""
+    """Add the device's sensors, and those about its session."""
+    async_add_entities(
+        SessionSensor(entry.runtime_data, description) for description in SESSION_SENSORS
+    )
     add_entities_of(entry.runtime_data, Sensor, SecurePairSensor, async_add_entities)
 
 

@@ -50,6 +50,11 @@ class PairedDevice:
         return next((s for s in self.sessions if s.session_id == session_id), None)
 
 
+def may_negotiate(device: PairedDevice, *, asked_by_user: bool) -> bool:
+    """Tell whether there is room for one more session; a user may drop the oldest."""
+    return asked_by_user or len(device.sessions) < STORED_SESSIONS
+
+
 def negotiated(device: PairedDevice, proven: Proven, now: float) -> PairedDevice:
     """Apply "m6 good": the new session in front, provisional. Durable before m7.
 

@@ -1,0 +1,32 @@
+"""Entities about the pairing itself: the session, the connection, what happened to them."""
+
+from typing import override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity
+
+from .const import DOMAIN
+from .coordinator import DeviceCoordinator
+
+
+class SessionEntity(Entity):
+    """An entity that the integration gives to every device."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(self, coordinator: DeviceCoordinator, key: str) -> None:
+        """Take its key: no entity that a device describes can have one with a `#`."""
+        self.coordinator = coordinator
+        self._attr_translation_key = key
+        self._attr_unique_id = f"{coordinator.registry_id}#{key}"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.registry_id)})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        self.async_on_remove(self.coordinator.listen_session(self.async_write_ha_state))
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Say that nothing here depends on it: Home Assistant 2026.11 and later ask for that."""

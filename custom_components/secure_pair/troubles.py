@@ -1,0 +1,147 @@
+"""What goes wrong between a device and this terminal, and what the user is told of it.
+
+Each failure that a user can do something about has a repair, which goes away by itself
+when it is over. Anybody on the network can make failures happen: so each is told once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import CONF_REASON, DOMAIN
+from .protocol.errors import Failure
+
+QUIET_SECONDS: Final = 3600
+"""How long the same security event is not told again."""
+
+
+class SecurityEvent(StrEnum):
+    """What may happen to a pairing."""
+
+    PAIRED = "paired"
+    RENEWED = "renewed"
+    REFUSED = "refused"
+    WRONG_DEVICE = "wrong_device"
+    FORGED_RECORD = "forged_record"
+    REVOKED = "revoked"
+    TERMINAL_PAIRED = "terminal_paired"
+    TERMINAL_REVOKED = "terminal_revoked"
+    TERMINAL_UNPAIRED = "terminal_unpaired"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    event: SecurityEvent | None = None
+    repair: bool = False
+    reauth: bool = False
+
+
+_TROUBLES: Final = {
+    Failure.SESSION_NOT_STORED: _Trouble(reauth=True),
+    Failure.TOKEN_REFUSED: _Trouble(reauth=True),
+    Failure.WRONG_DEVICE: _Trouble(SecurityEvent.WRONG_DEVICE),
+    Failure.RECORD_FAILED: _Trouble(SecurityEvent.FORGED_RECORD),
+    Failure.TERMINAL_REVOKED: _Trouble(SecurityEvent.REVOKED, repair=True),
+    Failure.DEVICE_RESET: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.TABLE_FULL: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.AUTHORIZATION_REJECTED: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.EPOCH_REFUSED: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.DEVICE_UNPROVEN: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.TERMINAL_UNPROVEN: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.NOT_YOURS: _Trouble(repair=True),
+    Failure.OWNED_BY_ANOTHER: _Trouble(repair=True),
+    Failure.IDENTITY_IN_USE: _Trouble(repair=True),
+    Failure.VERSION_NOT_SUPPORTED: _Trouble(repair=True),
+}
+"""Every other failure passes by itself, and is only in the log."""
+
+KEY_RUNS_OUT: Final = "key_runs_out"
+"""The repair for a key that could not be renewed, with a quarter of its lifetime left."""
+
+REPAIRS: Final = frozenset(
+    {KEY_RUNS_OUT, *(failure.value for failure, trouble in _TROUBLES.items() if trouble.repair)}
+)
+
+
+class Troubles:
+    """One entry's troubles, from the first sign to the end."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Begin without any."""
+        self._hass = hass
+        self._entry = entry
+        self._told: dict[SecurityEvent, float] = {}
+        self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
+
+    @callback
+    def failed(self, failure: Failure) -> None:
+        """Tell of a failure what there is to tell."""
+        trouble = _TROUBLES.get(failure, _Trouble())
+        if trouble.event is not None:
+            self.tell(trouble.event, reason=failure.value)
+        if trouble.repair:
+            self.raise_repair(failure.value)
+        if trouble.reauth:
+            self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
+
+    @callback
+    def solved(self) -> None:
+        """Take back every repair: the device and this terminal understand each other."""
+        for repair in REPAIRS - {KEY_RUNS_OUT}:
+            self.take_back(repair)
+
+    @callback
+    def raise_repair(self, repair: str) -> None:
+        """Show a repair; showing it again changes nothing."""
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue_id(self._entry.entry_id, repair),
+            data={"entry_id": self._entry.entry_id},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=repair,
+            translation_placeholders={"device": self._entry.title},
+        )
+
+    @callback
+    def take_back(self, repair: str) -> None:
+        """Take one repair back."""
+        ir.async_delete_issue(self._hass, DOMAIN, issue_id(self._entry.entry_id, repair))
+
+    @callback
+    def tell(self, event: SecurityEvent, **attributes: str) -> None:
+        """Tell of a security event, unless the same was told a moment ago."""
+        now = self._hass.loop.time()
+        if now - self._told.get(event, -QUIET_SECONDS) < QUIET_SECONDS and attributes.get("reason"):
+            return
+        self._told[event] = now
+        if self._listener is not None:
+            self._listener(event, attributes)
+
+    @callback
+    def listen(self, listener: Callable[[SecurityEvent, dict[str, str]], None]) -> CALLBACK_TYPE:
+        """Give every event to a listener; returns how to stop."""
+        self._listener = listener
+
+        def stop() -> None:
+            self._listener = None
+
+        return stop
+
+
+def issue_id(entry_id: str, repair: str) -> str:
+    """Return the id of an entry's repair."""
+    return f"{entry_id}_{repair}"
+
+
+@callback
+def forget_repairs(hass: HomeAssistant, entry_id: str) -> None:
+    """Take back all repairs of an entry that goes."""
+    for repair in REPAIRS:
+        ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, repair))

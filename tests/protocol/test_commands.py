@@ -21,11 +21,6 @@ BOOT = b"new boot"
 FORMER_BOOT = b"old boot"
 MAX_AGE = 10_000
 
-VOID_AFTER_UNKNOWN = (
-    "CommandTable._void records an id as void also where it answers unknown: asked again, it "
-    "says that a command which ran did not run"
-)
-
 RUN = Verdict(Result.RUNNING, run=True)
 VOID = Verdict(Result.VOID)
 UNKNOWN = Verdict(Result.UNKNOWN)
@@ -201,7 +196,6 @@ class TestEvicted:
         assert device.question("later", 100_500) == UNKNOWN
         assert device.question("another", 100_501) == VOID
 
-    @pytest.mark.xfail(strict=True, reason=VOID_AFTER_UNKNOWN)
     def test_unknown_stays_unknown(self) -> None:
         device = Device(capacity=1)
         device.run("ran")
@@ -368,7 +362,6 @@ class AtMostOnce(RuleBasedStateMachine):
                 self.ask(wish)
 
 
-@pytest.mark.xfail(strict=True, reason=VOID_AFTER_UNKNOWN)
 def test_at_most_once() -> None:
     run_state_machine_as_test(
         AtMostOnce,

@@ -138,13 +138,7 @@ def test_time_out_of_range(time: object) -> None:
         "a b",
         "x" * 65,
         "a-b",
-        pytest.param(
-            "lock\n",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="EntityKey's pattern ends in `$`, which matches before a last newline",
-            ),
-        ),
+        "lock\n",
     ],
 )
 def test_no_entity_key(entity: str) -> None:

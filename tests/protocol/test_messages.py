@@ -203,12 +203,12 @@ def test_wrong_fields(message: Message) -> None:
 
 
 @each_message
-@pytest.mark.parametrize("further", [None, 1, "later", b"later", [1, [2]], {"later": 1}])
-def test_fields_of_a_later_version_are_ignored(message: Message, further: object) -> None:
+def test_fields_of_a_later_version_are_ignored(message: Message) -> None:
     """Tolerated on purpose: what is hashed are the bytes on the wire, with them in it."""
     fields = msgspec.msgpack.decode(encode(message))
-    payload = msgspec.msgpack.encode([*fields, further, further])
-    assert decode(type(message), payload) == message
+    for further in (None, 1, "later", b"later", [1, [2]], {"later": 1}):
+        payload = msgspec.msgpack.encode([*fields, further, further])
+        assert decode(type(message), payload) == message
 
 
 def device_ids(device_id: Any) -> list[bytes]:
@@ -243,13 +243,7 @@ def test_device_id(device_id: str) -> None:
         "\N{FULLWIDTH DIGIT ONE}",
         "\nab",
         "a\nb",
-        pytest.param(
-            "ab\n",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="DeviceId's pattern ends in `$`, which matches before a last newline",
-            ),
-        ),
+        "ab\n",
     ],
 )
 def test_no_device_id(device_id: str) -> None:
@@ -261,13 +255,13 @@ def test_no_device_id(device_id: str) -> None:
 # Error, of one form for ever
 
 
-@pytest.mark.parametrize("failure", Failure)
-def test_error_of_every_failure(failure: Failure) -> None:
-    code = failure.value.encode()
-    assert len(code) <= 31
-    payload = b"\x92\x7f" + bytes([0xA0 | len(code)]) + code
-    assert encode(Error(failure)) == payload
-    assert decode(Error, payload).code == failure
+def test_error_of_every_failure() -> None:
+    for failure in Failure:
+        code = failure.value.encode()
+        assert len(code) <= 31
+        payload = b"\x92\x7f" + bytes([0xA0 | len(code)]) + code
+        assert encode(Error(failure)) == payload
+        assert decode(Error, payload).code == failure
 
 
 @pytest.mark.parametrize(

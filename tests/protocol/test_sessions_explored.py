@@ -20,7 +20,7 @@ from secure_pair_protocol.sessions import HeldSession, PairedDevice, Register, S
 from .roles import DEVICE_ID, TERMINAL_ID, secret
 
 STORED = 3
-"""Sessions that the terminal keeps here. With 4, 6 and 10 it holds too, in a minute."""
+"""Sessions that the terminal keeps here. With 4, 6 and 10 it holds too, in two minutes."""
 
 NEGOTIATIONS = 4
 CONNECTIONS = 7

@@ -93,13 +93,13 @@ class CommandTable:
         return -FUTURE_TOLERANCE <= up - born <= max_age
 
     def _void(self, command_id: bytes, born: int, max_age: int, up: int) -> Verdict:
+        is_old = up - born > max_age
+        if is_old and born <= self._evicted:
+            # Its own entry may have been evicted: nothing may say that it did not run.
+            return Verdict(Result.UNKNOWN)
         recorded = self._record(command_id, Entry(born, max_age, Result.VOID), up)
-        if up - born > max_age:
-            # Too old to run at any later time, so it needs no entry that bars it; but
-            # its own entry may have been evicted.
-            void = born > self._evicted
-            return Verdict(Result.VOID if void else Result.UNKNOWN)
-        return Verdict(Result.VOID if recorded else Result.BUSY)
+        # One that is old needs no entry that bars it: it cannot become young again.
+        return Verdict(Result.VOID if recorded or is_old else Result.BUSY)
 
     def _record(self, command_id: bytes, entry: Entry, up: int) -> bool:
         if len(self._entries) >= self._capacity and not self._evict(up):

@@ -3,7 +3,8 @@
 Each step is a pure function: a frozen state and a message in, a new state and a message
 out. A state has what the next step needs and no more, so that a message which has no place
 cannot be built; and private keys, authority key, prk and ticket key go with the state that
-held them. Each check that the design calls a binding is a function with a name of its own.
+held them. Each check that holds the conversation together is a
+function of its own, in `bindings`.
 
     terminal                         device                         cloud
     request_authentication   m1 ->   issue_challenge
@@ -18,6 +19,16 @@ held them. Each check that the design calls a binding is a function with a name 
 from dataclasses import dataclass
 
 from . import keys
+from .bindings import (
+    check_device,
+    check_device_confirmation,
+    check_epoch,
+    check_first_data,
+    check_installation,
+    check_terminal,
+    check_terminal_confirmation,
+    check_version,
+)
 from .crypto import Crypto, InvalidPublicKeyError
 from .errors import Failure, SecurePairError
 from .keys import Agreement, Grant, TrafficKeys
@@ -43,57 +54,6 @@ class Session:
     session_key: Secret
     terminal_id: bytes
     grant: Grant
-
-
-# The bindings, each by itself
-
-
-def check_version(version: int) -> None:
-    """Both ends and the cloud refuse a version that they do not know."""
-    if version != VERSION:
-        raise SecurePairError(Failure.VERSION_NOT_SUPPORTED)
-
-
-def check_device(chosen: str, answering: str) -> None:
-    """Only the device that the user chose may take part."""
-    if answering != chosen:
-        raise SecurePairError(Failure.WRONG_DEVICE)
-
-
-def check_terminal(token_owner: bytes, requesting: bytes) -> None:
-    """A token authorizes only the terminal that it was issued to."""
-    if requesting != token_owner:
-        raise SecurePairError(Failure.TOKEN_REFUSED)
-
-
-def check_first_data[K](crypto: Crypto[K], drawn: bytes, returned: bytes) -> None:
-    """The first encrypted data must hold this very connection's first data."""
-    if not crypto.equal(drawn, returned):
-        raise SecurePairError(Failure.AUTHORIZATION_REJECTED)
-
-
-def check_epoch(own: int, granted: int) -> None:
-    """A grant from before a change of owner has ended."""
-    if granted < own:
-        raise SecurePairError(Failure.EPOCH_REFUSED)
-
-
-def check_device_confirmation[K](crypto: Crypto[K], agreement: Agreement, tag: bytes) -> None:
-    """The device is genuine, and saw the same conversation."""
-    if not crypto.verify(agreement.device_confirmation, agreement.transcript, tag):
-        raise SecurePairError(Failure.DEVICE_UNPROVEN)
-
-
-def check_terminal_confirmation[K](crypto: Crypto[K], agreement: Agreement, tag: bytes) -> None:
-    """The terminal has the ticket, the label's secret, and the same conversation."""
-    if not crypto.verify(agreement.terminal_confirmation, agreement.transcript, tag):
-        raise SecurePairError(Failure.TERMINAL_UNPROVEN)
-
-
-def check_installation(expected: bytes | None, answering: bytes) -> None:
-    """A renewal by itself does not follow a device through a factory reset."""
-    if expected is not None and answering != expected:
-        raise SecurePairError(Failure.DEVICE_RESET)
 
 
 # The terminal

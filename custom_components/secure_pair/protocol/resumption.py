@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import keys
+from .bindings import check_version
 from .crypto import Crypto, InvalidPublicKeyError
 from .errors import Failure, SecurePairError
 from .keys import ResumptionKeys, TrafficKeys
 from .messages import VERSION, Greeting, Resume, ResumeAnswer, ResumeConfirmation
-from .negotiation import Session, check_version
+from .negotiation import Session
 from .secret import Secret
 
 PENDING_SECONDS = 10

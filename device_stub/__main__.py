@@ -14,15 +14,32 @@ from rich.console import Console
 from secure_pair_protocol import sessions
 from secure_pair_protocol.errors import SecurePairError
 
+from .appliances.appliance import Appliance, build_in
+from .appliances.door import Door
+from .appliances.kinds import KINDS, Kind, KindName
 from .device import Device
 from .factory import DeviceFileError, read_device_file
-from .lock import DoorLock
 from .provision import MadeBeforeError, print_label, provision
 from .server import Server, running
 from .steps import Trace
 from .store import StateError, Store
 
-app = typer.Typer(help="Virtual Secure Pair devices.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Virtual Secure Pair devices. SIGTERM stops one, SIGUSR1 resets it to factory state, "
+    "SIGUSR2 lets something happen to it: somebody rings, takes a shower, opens the door.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+DeviceFile = Annotated[Path, typer.Option("--device", help="The device's file, of `provision`.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any.")]
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+StateFile = Annotated[
+    Path | None, typer.Option("--state", help="The state file; beside the device's file.")
+]
+Speed = Annotated[float, typer.Option(min=0.01, help="Times as fast as a real one.")]
+WithSteps = Annotated[bool, typer.Option("--steps", help="A line of JSON for each step.")]
 
 
 @app.command("provision")
@@ -31,13 +48,15 @@ def provision_command(
     device_id: Annotated[
         str | None, typer.Option(help="A MAC, or 1 to 64 ASCII characters; drawn if not given.")
     ] = None,
-    model: Annotated[str, typer.Option(help="What the device is.")] = "Virtual door lock",
+    kind: Annotated[KindName, typer.Option(help="What it is going to run as.")] = KindName.LOCK,
+    model: Annotated[str | None, typer.Option(help="What the device is; of its kind.")] = None,
     name: Annotated[str | None, typer.Option(help="What it is called; the model.")] = None,
     *,
     label: Annotated[bool, typer.Option(help="With a setup code on a label.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="For machines: one line.")] = False,
 ) -> None:
     """Draw a device's secrets, print its label, write its file and its registration row."""
+    model = KINDS[kind].model if model is None else model
     try:
         made = provision(out, device_id=device_id, model=model, name=name, label=label)
     except (MadeBeforeError, ValueError, OSError) as error:
@@ -50,30 +69,39 @@ def provision_command(
 
 @app.command("lock")
 def lock_command(
-    device: Annotated[Path, typer.Option(help="The device's file, of `provision`.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 8441,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    state: Annotated[
-        Path | None, typer.Option(help="The state file; beside the device's file.")
-    ] = None,
-    speed: Annotated[float, typer.Option(min=0.01, help="Times as fast as a real bolt.")] = 1,
+    device: DeviceFile,
+    port: Port = 8441,
+    host: Host = "127.0.0.1",
+    state: StateFile = None,
+    speed: Speed = 1,
     *,
     latch: Annotated[bool, typer.Option(help="It can pull the latch as well.")] = False,
-    steps: Annotated[bool, typer.Option(help="A line of JSON for each step.")] = False,
+    code: Annotated[str | None, typer.Option(help="The digits that commands need.")] = None,
+    steps: WithSteps = False,
 ) -> None:
-    """Run a virtual door lock. SIGTERM stops it, SIGUSR1 resets it to factory state."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
-        data = read_device_file(device)
-        entity = DoorLock(latch=latch)
-        entity.set_speed(speed)
-        store = Store(state or device.with_suffix(".state.json"), data.device_id)
-        trace = _print_step if steps else None
-        asyncio.run(_serve(Device(data, [entity], store), host, port, trace))
-    except (DeviceFileError, StateError) as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"cannot listen on {host}:{port}: {error.strerror}")
+    """Run a virtual door lock."""
+    _run(Door(latch=latch, code=code), device, port, host, state, speed, steps=steps)
+
+
+def _add_command(name: KindName, kind: Kind) -> None:
+    def command(
+        device: DeviceFile,
+        port: Port = 8441,
+        host: Host = "127.0.0.1",
+        state: StateFile = None,
+        speed: Speed = 1,
+        *,
+        steps: WithSteps = False,
+    ) -> None:
+        _run(kind.make(), device, port, host, state, speed, steps=steps)
+
+    app.command(name, help=kind.does)(command)
+
+
+for _name, _kind in KINDS.items():
+    # The lock has options of its own.
+    if _name is not KindName.LOCK:
+        _add_command(_name, _kind)
 
 
 @app.command("reset")
@@ -97,13 +125,40 @@ def reset_command(
     typer.echo(f"{store.device_id} is in factory state")
 
 
-async def _serve(device: Device, host: str, port: int, trace: Trace | None) -> None:
+def _run(
+    appliance: Appliance,
+    device: Path,
+    port: int,
+    host: str,
+    state: Path | None,
+    speed: float,
+    *,
+    steps: bool,
+) -> None:
+    """Run one device until it is told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    appliance.set_speed(speed)
+    trace = _print_step if steps else None
+    try:
+        data = read_device_file(device)
+        store = Store(state or device.with_suffix(".state.json"), data.device_id)
+        asyncio.run(_serve(appliance, build_in(appliance, data, store), host, port, trace))
+    except (DeviceFileError, StateError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"cannot listen on {host}:{port}: {error.strerror}")
+
+
+async def _serve(
+    appliance: Appliance, device: Device, host: str, port: int, trace: Trace | None
+) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     resets = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, resets.set)
+    loop.add_signal_handler(signal.SIGUSR2, appliance.surprise)
     async with running(device, host, port, trace=trace) as server:
         typer.echo(f"listening on {server.host}:{server.port}")
         resetting = asyncio.create_task(_reset_when_told(server, resets))

@@ -7,7 +7,7 @@ from typing import cast, override
 
 from secure_pair_protocol import framing, messages
 from secure_pair_protocol.envelope import PIECE_SIZE
-from secure_pair_protocol.errors import Failure, SecurePairError
+from secure_pair_protocol.errors import Failure, RefusedError, SecurePairError
 from secure_pair_protocol.framing import FrameReader, frame
 from secure_pair_protocol.handshake import (
     DeviceHandshake,
@@ -44,8 +44,6 @@ class Connection(asyncio.Protocol):
         self._steps = steps
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
-        self._unfinished = 0
-        """Bytes that were received and are no whole frame yet."""
         self._out: list[bytes] = []
         self._held = False
         self._ending = False
@@ -80,13 +78,12 @@ class Connection(asyncio.Protocol):
             if self._discarded > DISCARD_LIMIT:
                 self.drop()
             return
-        self._unfinished += len(data)
         self._reader.feed(data)
         self._take()
 
     @override
     def eof_received(self) -> None:
-        if not self._ending and self._live is None and self._unfinished:
+        if not self._ending and self._live is None and self._reader.is_unfinished:
             self.end(Failure.CONNECTION_LOST)
 
     @override
@@ -117,13 +114,16 @@ class Connection(asyncio.Protocol):
                 payload = self._reader.next()
                 if payload is None:
                     break
-                self._unfinished -= 2 + len(payload)
                 if self._live is None:
                     self._shake(payload)
                 else:
                     now = self._device.clock()
                     self._live.receive(payload, now)
                     self._admission.heard(self._place, now)
+        except RefusedError as error:
+            # The terminal has said why it goes: there is nothing to answer.
+            _LOGGER.debug("%s: %s", self._place.address, error)
+            self.drop()
         except SecurePairError as error:
             _LOGGER.debug("%s: %s", self._place.address, error.failure)
             self.end(error.failure)

@@ -17,8 +17,12 @@ from secure_pair_protocol.envelope import (
     DeviceInfo,
     FromDevice,
     FurtherDevice,
+    Notice,
+    NoticeKind,
     Outcome,
     States,
+    Terminal,
+    Terminals,
     Welcome,
 )
 from secure_pair_protocol.errors import Failure, SecurePairError
@@ -60,6 +64,16 @@ class Live(Protocol):
         """Tell the terminal why, and end the connection."""
 
 
+class Appliance(Protocol):
+    """What goes on by itself while the device has power."""
+
+    def start(self, device: Device) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Stand still; it may do so already."""
+
+
 class Device:
     """A device of some entities; a server connects it (`device_stub.server.running`)."""
 
@@ -70,6 +84,7 @@ class Device:
         store: Store,
         *,
         further_devices: Iterable[FurtherDevice] = (),
+        appliance: Appliance | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[int], bytes] = secrets.token_bytes,
         draw_private_key: Callable[[], X25519PrivateKey] = X25519PrivateKey.generate,
@@ -80,6 +95,7 @@ class Device:
         for entity in entities:
             self._take(entity)
         self.further_devices = tuple(further_devices)
+        self.appliance = appliance
         self.info = DeviceInfo(
             model=data.model,
             name=data.name,
@@ -105,7 +121,7 @@ class Device:
 
     async def start(self) -> None:
         """Switch it on, or off and on again; raises StateError."""
-        await self.commands.stop()
+        await self._stand_still()
         try:
             await self.ledger.open()
         except OSError as error:
@@ -117,11 +133,18 @@ class Device:
         self.boot = self.draw(8)
         self._started_at = self.clock()
         self.commands.begin(self.boot)
+        if self.appliance is not None:
+            self.appliance.start(self)
 
     async def stop(self) -> None:
         """Switch it off."""
-        await self.commands.stop()
+        await self._stand_still()
         await self.ledger.close()
+
+    async def _stand_still(self) -> None:
+        if self.appliance is not None:
+            self.appliance.stop()
+        await self.commands.stop()
 
     @property
     def up(self) -> int:
@@ -176,17 +199,49 @@ class Device:
                 raise SecurePairError(Failure.DEVICE_RESET)
             return sessions.accepted(register, session)
 
+        known = self._terminal_ids()
         await self.ledger.change(rule)
         self.end_forgotten()
+        if session.terminal_id not in known:
+            self._notice(NoticeKind.PAIRED, session.terminal_id)
 
-    async def unpair(self, session_id: bytes) -> None:
+    async def unpair(self, session: Session) -> None:
         """Forget one session; raises SecurePairError (storage_failed)."""
+        session_id = session.session_id
         await self.ledger.change(lambda register: sessions.unpaired(register, session_id))
+        self._notice(NoticeKind.UNPAIRED, session.terminal_id)
 
     async def revoke(self, terminal_id: bytes) -> None:
         """Forget a terminal, and refuse it from now on; raises SecurePairError."""
         await self.ledger.change(lambda register: sessions.revoked(register, terminal_id))
         self.end_forgotten()
+        self._notice(NoticeKind.REVOKED, terminal_id)
+
+    def terminals(self, request: int, code: str | None = None) -> Terminals:
+        """Return who is paired, as the answer to a request."""
+        connected = {live.session.terminal_id for live in self.live}
+        return Terminals(
+            self.up,
+            request,
+            tuple(
+                Terminal(
+                    held.session.terminal_id,
+                    held.session.terminal_id in connected,
+                    held.remaining,
+                )
+                for held in self.register.held
+            ),
+            code,
+        )
+
+    def _terminal_ids(self) -> set[bytes]:
+        return {held.session.terminal_id for held in self.register.held}
+
+    def _notice(self, what: NoticeKind, terminal_id: bytes) -> None:
+        """Tell all other terminals."""
+        for live in tuple(self.live):
+            if live.session.terminal_id != terminal_id:
+                live.send(Notice(self.up, what, terminal_id))
 
     async def factory_reset(self) -> None:
         """Forget everybody; raises SecurePairError (storage_failed)."""
@@ -208,15 +263,17 @@ class Device:
 
     # What it is
 
-    def add(self, entity: AnyEntity) -> None:
-        """Take an entity in, and tell all terminals; raises ValueError."""
-        self._take(entity)
+    def add(self, *entities: AnyEntity) -> None:
+        """Take entities in, and tell all terminals; raises ValueError."""
+        for entity in entities:
+            self._take(entity)
         self.describe()
 
-    def remove(self, key: str) -> None:
-        """Let an entity go, and tell all terminals."""
-        entity = self.entities.pop(key)
-        entity.publish = entity.tell = ignore
+    def remove(self, *keys: str) -> None:
+        """Let entities go, and tell all terminals."""
+        for key in keys:
+            entity = self.entities.pop(key)
+            entity.publish = entity.tell = ignore
         self.describe()
 
     def describe(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from secure_pair_protocol.model import DEFAULT_MAX_AGE, Action, Entity, Event, State
+from secure_pair_protocol.model import Action, Entity, Event, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class VirtualEntity[E: Entity, S: State | None, A: Action]:
 
     def max_age(self, action: A) -> int:
         """Return the milliseconds after which the action is not carried out any more."""
-        return self.entity.max_age.get(getattr(action, "do", ""), DEFAULT_MAX_AGE)
+        return self.entity.age_limit(action)
 
     def interrupts(self, action: A) -> bool:
         """Tell whether the action does not wait for those before it: a stop."""

@@ -12,12 +12,14 @@ from secure_pair_protocol.envelope import (
     Closing,
     Command,
     FromDevice,
+    ListTerminals,
     Outcome,
     Picture,
     PictureRequest,
     Ping,
     Pong,
     Question,
+    RevokeTerminal,
     States,
     Unpair,
     Unpaired,
@@ -97,6 +99,10 @@ class LiveConnection:
                 self.send(Pong(device.up))
             case PictureRequest():
                 self._show(message)
+            case ListTerminals(request=request):
+                self.send(device.terminals(request))
+            case RevokeTerminal():
+                self._spawn(self._revoke(message))
             case Unpair():
                 self._line.hold()
                 self._spawn(self._unpair())
@@ -158,9 +164,18 @@ class LiveConnection:
         keys, self._unsent = self._unsent, {}
         return self._device.states(keys)
 
+    async def _revoke(self, message: RevokeTerminal) -> None:
+        code = None
+        try:
+            await self._device.revoke(message.terminal_id)
+        except SecurePairError as error:
+            code = error.failure.value
+        if self in self._device.live:
+            self.send(self._device.terminals(message.request, code))
+
     async def _unpair(self) -> None:
         try:
-            await self._device.unpair(self.session.session_id)
+            await self._device.unpair(self.session)
         except SecurePairError as error:
             self._line.end(error.failure)
         else:

@@ -72,10 +72,8 @@ class Outbox:
 
     def queue(self, *parts: Part) -> None:
         """Send messages of any length, one behind the other."""
-        begin = self.is_idle
         self._queue.extend(parts)
-        if begin:
-            self._go_on()
+        self._go_on()
 
     def stalled(self, *, stalled: bool) -> None:
         """The terminal has stopped, or begun again, to take what is sent."""

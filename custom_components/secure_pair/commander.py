@@ -17,7 +17,7 @@ from .link import Link
 from .protocol import envelope
 from .protocol.envelope import Command, Outcome, Question, Result
 from .protocol.errors import SecurePairError
-from .protocol.model import DEFAULT_MAX_AGE, Action, Entity
+from .protocol.model import Action, Entity
 
 BUSY_SECONDS: Final = 0.25
 """How long a busy device is left alone before the same bytes go out again."""
@@ -70,8 +70,7 @@ class Commander:
 
         `Result.UNKNOWN` by itself: the device was lost, and has not come back in time.
         """
-        do = getattr(action, "do", "")
-        max_age = entity.max_age.get(do, DEFAULT_MAX_AGE) / 1000
+        max_age = entity.age_limit(action) / 1000
         command = Command(
             os.urandom(16),
             link.welcome.boot,

@@ -1,10 +1,11 @@
 """A virtual lock on a real socket, and terminals; nothing of Home Assistant."""
 
 import asyncio
+import logging
 import math
 import os
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,16 @@ DEVICE_ID = "aabbccddeeff"
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None) -> None:
     """Let the tests use real sockets; only loopback is allowed."""
+
+
+@pytest.fixture(autouse=True)
+def _no_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test in which a callback or a task of the event loop raised something."""
+    yield
+    for phase in ("setup", "call"):
+        for record in caplog.get_records(phase):
+            device_stub = record.name.startswith("device_stub")
+            assert device_stub or record.levelno < logging.ERROR, record.getMessage()
 
 
 class Clock:

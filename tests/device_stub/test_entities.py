@@ -19,6 +19,7 @@ from device_stub.store import Store
 from secure_pair_protocol import model
 from secure_pair_protocol.envelope import (
     PIECE_SIZE,
+    Closing,
     Event,
     FurtherDevice,
     Picture,
@@ -33,7 +34,7 @@ from secure_pair_protocol.model.reporting import Camera, CameraAction, CameraSta
 from secure_pair_protocol.model.values import Sensor, SensorState
 
 from .conftest import House
-from .terminal import Wire
+from .terminal import Closed, Wire
 
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -160,6 +161,8 @@ async def test_states_behind_a_long_message_are_the_newest(zoo: Zoo) -> None:
     assert isinstance(states, States)
     values = [msgspec.msgpack.decode(raw)["value"] for raw in states.states]
     assert values == list(range(990, 999))
+    # All that had waited was in there.
+    await zoo.wire.described()
 
 
 async def test_connection_that_ends_within_a_long_message(zoo: Zoo) -> None:
@@ -169,9 +172,35 @@ async def test_connection_that_ends_within_a_long_message(zoo: Zoo) -> None:
         await asyncio.sleep(0)
     (place,) = zoo.server.admission
     place.connection.end(None)
-    # Closing is the last word.
-    assert await zoo.wire.closing() is None
+    closing = await zoo.wire.until(Closing)
+    assert closing.code is None
     assert zoo.wire.pieces < len(zoo.camera.image or b"") / PIECE_SIZE
+    # It is the last word.
+    with pytest.raises(Closed):
+        await zoo.wire.receive_record()
+
+
+async def test_terminal_that_does_not_listen_to_pictures(zoo: Zoo, until: Until) -> None:
+    zoo.camera.image = bytes(4_000_000)
+    zoo.wire.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for number in range(PICTURES_WAITING):
+        zoo.wire.send(PictureRequest(number, "camera"))
+    (place,) = zoo.server.admission
+    transport = place.connection._transport
+    (live,) = zoo.device.live
+    await until(lambda: live._outbox.is_stalled)  # type: ignore[attr-defined]
+    size = transport.get_write_buffer_size()
+    assert size < 3 * PIECE_SIZE
+    # What happened meanwhile is gone for it.
+    for _ in range(100):
+        zoo.bell.happen("ring")
+    await asyncio.sleep(0)
+    assert transport.get_write_buffer_size() <= size
+    zoo.wire.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    for number in range(PICTURES_WAITING):
+        picture = await zoo.wire.receive()
+        assert isinstance(picture, Picture)
+        assert (picture.request, len(picture.data)) == (number, 4_000_000)
 
 
 async def test_events(zoo: Zoo) -> None:
@@ -190,7 +219,11 @@ async def test_entities_come_and_go(zoo: Zoo) -> None:
     zoo.device.remove("bell")
     await zoo.wire.described()
     assert len(zoo.wire.description.entities) == SENSORS + 2
+    # What is no part of the device any more says nothing.
     zoo.bell.happen("ring")
+    zoo.bell.push(None)
+    zoo.wire.send(Ping())
+    assert isinstance(await zoo.wire.receive(), Pong)
     lock.set_speed(100)
     command = zoo.wire.command("unlock", entity="gate")
     zoo.wire.send(command)

@@ -1,7 +1,10 @@
 """Which sessions the device keeps, and what happens on the wire when one goes."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +18,8 @@ from secure_pair_protocol.envelope import Ping, Pong, Unpair, Unpaired
 from secure_pair_protocol.errors import Failure, SecurePairError
 from secure_pair_protocol.messages import Challenge, decode
 
-from .conftest import House
-from .terminal import Closed, Terminal, Wire, refused
+from .conftest import House, SlowStore
+from .terminal import PATIENCE, Closed, Refused, Terminal, Wire, refused
 
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -93,6 +96,21 @@ async def test_unpair(house: House) -> None:
     await others.peer.end()
 
 
+async def test_nothing_is_heard_behind_unpair(house: House, another: House, until: Until) -> None:
+    store = another.device.store
+    assert isinstance(store, SlowStore)
+    wire = await house.terminal().negotiate(another.port)
+    store.gate.clear()
+    writes = store.writes
+    wire.send(Unpair())
+    wire.send(wire.command())
+    await until(lambda: store.writes > writes)
+    store.gate.set()
+    assert isinstance(await wire.receive(), Unpaired)
+    await wire.peer.end()
+    assert house.lock.motions == 0
+
+
 async def test_unpair_that_cannot_be_stored(house: House) -> None:
     terminal = house.terminal()
     wire = await terminal.negotiate(house.port)
@@ -154,6 +172,30 @@ async def test_restart(house: House) -> None:
     assert resumed.welcome.boot == house.device.boot != boot
     assert resumed.welcome.up == 0
     await resumed.close()
+
+
+async def test_restart_while_terminals_knock(house: House) -> None:
+    terminal = house.terminal()
+    await (await terminal.negotiate(house.port)).close()
+
+    async def knock() -> None:
+        with suppress(Closed, Refused, ConnectionError):
+            await (await terminal.resume(house.port)).close()
+
+    for _ in range(5):
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(house.server.restart(), *(knock() for _ in range(10)))
+    await (await terminal.resume(house.port)).close()
+
+
+async def test_port_that_is_taken_leaves_nothing_behind(house: House, tmp_path: Path) -> None:
+    store = Store(tmp_path / "state", house.data.device_id)
+    server = Server(Device(house.data, [DoorLock()], store))
+    with pytest.raises(OSError, match="address already in use"):
+        await server.start(port=house.port)
+    other = Store(store.path, None)
+    other.acquire()
+    other.release()
 
 
 async def test_dropped_connections_are_an_interruption(house: House) -> None:
@@ -285,6 +327,10 @@ async def test_device_does_not_start_on_a_file_that_it_cannot_read(house: House)
     server = Server(Device(house.data, [], Store(path, house.data.device_id)))
     with pytest.raises(StateError, match="is damaged"):
         await server.start()
+    # It has let go of the file.
+    other = Store(path, None)
+    other.acquire()
+    other.release()
     await server.stop()
     assert path.read_bytes() == b"{"
 

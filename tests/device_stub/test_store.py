@@ -105,7 +105,9 @@ def test_order_of_a_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_a_power_cut_left_is_no_hindrance(store: Store) -> None:
     left = store.path.with_name(f".{store.path.name}.new")
     left.write_bytes(b"half a file")
+    left.chmod(0o666)
     store.write(REGISTER)
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert not left.exists()
     assert store.read() is not None
 

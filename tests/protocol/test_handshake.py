@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secure_pair_protocol.crypto import PRIMITIVES
-from secure_pair_protocol.errors import Failure, SecurePairError
+from secure_pair_protocol.errors import Failure, RefusedError, SecurePairError
 from secure_pair_protocol.handshake import (
     STAGES,
     DeviceHandshake,
@@ -200,7 +200,8 @@ def test_what_the_table_names(place: tuple[Stage, type[Message]], stage: Stage) 
         pytest.param(stage, message, id=f"{stage.name}-{type(message).__name__}")
         for stage in Stage
         for message in MESSAGES
-        if (stage, type(message)) not in STAGES and stage is not Stage.ENDED
+        if (stage, type(message)) not in STAGES | {(stage, Error): stage}
+        and stage is not Stage.ENDED
     ],
 )
 def test_what_the_table_does_not_name(stage: Stage, message: Message) -> None:
@@ -208,6 +209,15 @@ def test_what_the_table_does_not_name(stage: Stage, message: Message) -> None:
     with fails(Failure.OUT_OF_ORDER):
         connection.send(PRIMITIVES.encode(message))
     assert_ended(connection, Failure.OUT_OF_ORDER)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.ENDED])
+def test_terminal_says_why_it_goes(stage: Stage) -> None:
+    connection = at(stage)
+    with fails(Failure.BUSY) as caught:
+        connection.send(PRIMITIVES.encode(Error("busy")))
+    assert isinstance(caught.value, RefusedError)
+    assert_ended(connection, Failure.BUSY)
 
 
 def assert_ended(connection: Connection, failure: Failure) -> None:

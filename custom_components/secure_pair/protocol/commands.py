@@ -77,7 +77,7 @@ class CommandTable:
         code: str | None = None,
         text: str | None = None,
     ) -> None:
-        """Record how a running command ended: done or failed."""
+        """Record how a running command ended: done, failed, or void if it never began."""
         entry = self._entries[command_id]
         entry.result, entry.code, entry.text = result, code, text
 

@@ -27,6 +27,11 @@ class FrameReader:
         self._buffer = bytearray()
         self.limit = HANDSHAKE_LIMIT
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Tell whether bytes are here that are no whole frame yet."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Take bytes as they come."""
         self._buffer += data

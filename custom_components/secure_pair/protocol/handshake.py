@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from . import negotiation, resumption
 from .crypto import PRIMITIVES
-from .errors import Failure, SecurePairError
+from .errors import Failure, RefusedError, SecurePairError
 from .keys import TrafficKeys
 from .messages import (
     VERSION,
     AuthenticationRequest,
     ChallengeResponse,
+    Error,
     Greeting,
     Identify,
     Message,
@@ -158,12 +159,15 @@ class DeviceHandshake:
 
     def _receive(self, payload: bytes, now: float) -> Outcome:
         message = decode_any(payload)
+        if isinstance(message, Error):
+            raise RefusedError(Failure.of(message.code) or Failure.OUT_OF_ORDER)
         stage = STAGES.get((self.stage, type(message)))
         if stage is None:
             detail = f"{type(message).__name__} in stage {self.stage.name}"
             raise SecurePairError(Failure.OUT_OF_ORDER, detail)
         if self._deadline is not None and now > self._deadline:
-            raise SecurePairError(Failure.CHALLENGE_EXPIRED)
+            late = self.stage is Stage.RESUMING
+            raise SecurePairError(Failure.TIMEOUT if late else Failure.CHALLENGE_EXPIRED)
         outcome = self._step(payload, now)
         self.stage = stage
         return outcome

@@ -92,7 +92,7 @@ TERMINALS = 8
 """How many terminals a device holds."""
 
 SAVING_SECONDS = 3600
-"""How often the device saves the powered time of its sessions."""
+"""How often the device saves a session's powered time: at each full hour of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -52,6 +52,10 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="k
     max_age: dict[EntityKey, Milliseconds] = {}
     """Action to the age after which a command is not carried out any more."""
 
+    def age_limit(self, action: Action) -> int:
+        """Return the milliseconds after which the action is not carried out any more."""
+        return self.max_age.get(getattr(action, "do", ""), DEFAULT_MAX_AGE)
+
     def check(self, state: State) -> None:
         """Refuse a state that contradicts the description; raises ValueError."""
 

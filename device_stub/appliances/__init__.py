@@ -1,0 +1,1 @@
+"""Virtual appliances: what stands behind the entities, and takes its time."""

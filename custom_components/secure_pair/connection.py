@@ -20,6 +20,9 @@ from .protocol.messages import VERSION, Error, Greeting
 CONNECT_SECONDS: Final = 10
 """How long the network may take to accept a connection."""
 
+GREETING_SECONDS: Final = 3
+"""How long a device may take to greet: it speaks first, so it has nothing to wait for."""
+
 ANSWER_SECONDS: Final = 10
 """How long a device may take for one answer of the handshake."""
 
@@ -96,8 +99,8 @@ class Connection(asyncio.Protocol):
             raise self._error or SecurePairError(Failure.CONNECTION_LOST)
         self._transport.write(frame(payload))
 
-    async def receive(self) -> bytes:
-        """Return the next payload of the handshake.
+    async def receive(self, seconds: float | None = None) -> bytes:
+        """Return the next payload of the handshake; by default it may take `ANSWER_SECONDS`.
 
         Raises SecurePairError (timeout, connection_lost, too_large, malformed) and, with
         the device's code, RefusedError.
@@ -105,7 +108,7 @@ class Connection(asyncio.Protocol):
         if not self._payloads and self._error is None:
             self._waiter = self._loop.create_future()
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(ANSWER_SECONDS if seconds is None else seconds):
                     await self._waiter
             except TimeoutError as error:
                 raise SecurePairError(Failure.TIMEOUT, "waiting for an answer") from error
@@ -234,7 +237,7 @@ class Connection(asyncio.Protocol):
 
 async def _receive_greeting(connection: Connection) -> Greeting:
     try:
-        return messages.decode(Greeting, await connection.receive())
+        return messages.decode(Greeting, await connection.receive(GREETING_SECONDS))
     except RefusedError:
         raise
     except SecurePairError as error:

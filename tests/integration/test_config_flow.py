@@ -169,7 +169,7 @@ async def test_a_peer_that_says_nothing(
     async with listening(b"") as port:
         wrong = replace(answers, port=port)
         with monkeypatch.context() as patch:
-            patch.setattr("custom_components.secure_pair.connection.ANSWER_SECONDS", 0.05)
+            patch.setattr("custom_components.secure_pair.connection.GREETING_SECONDS", 0.05)
             result = await submit_until(hass, await start(hass), wrong)
     assert (result["step_id"], result["errors"]) == ("user", {"base": "timeout"})
     result = await submit_until(hass, result, answers)

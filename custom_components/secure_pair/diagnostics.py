@@ -3,6 +3,8 @@
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import DeviceEntry
 
 from .coordinator import SecurePairConfigEntry
 from .key_store import get_key_store
@@ -12,6 +14,27 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: SecurePairConfigEntry
 ) -> dict[str, Any]:
     """Return the state of one device's connection, sessions and entities."""
+    return await _diagnostics(hass, entry)
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: SecurePairConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return the same, with the entities of this one device only."""
+    diagnostics = await _diagnostics(hass, entry)
+    registry = er.async_get(hass)
+    prefix = f"{entry.runtime_data.registry_id}_"
+    keys = {
+        entity.unique_id.removeprefix(prefix)
+        for entity in er.async_entries_for_device(
+            registry, device.id, include_disabled_entities=True
+        )
+    }
+    entities = diagnostics["entities"].items()
+    return {**diagnostics, "entities": {key: value for key, value in entities if key in keys}}
+
+
+async def _diagnostics(hass: HomeAssistant, entry: SecurePairConfigEntry) -> dict[str, Any]:
     coordinator = entry.runtime_data
     device = await get_key_store(hass).device(coordinator.device_id)
     info = coordinator.mirror.info

@@ -6,11 +6,13 @@ goes back to the step that can mend it.
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -79,6 +81,19 @@ _KEY_SERVICE_FAILURES: Final = frozenset(
 )
 """What the user can correct in the step of the key service."""
 
+_LABEL_FAILURES: Final = frozenset(
+    {
+        Failure.AUTHORIZATION_REJECTED,
+        Failure.CLAIM_REFUSED,
+        Failure.DEVICE_UNPROVEN,
+        Failure.NOT_YOURS,
+        Failure.OWNED_BY_ANOTHER,
+        Failure.TERMINAL_UNPROVEN,
+        Failure.WRONG_SETUP_CODE,
+    }
+)
+"""What a setup code may mend, where none was asked for because the device is known."""
+
 
 class PairingFlow(ConfigFlow):
     """A flow that ends in a negotiation; the subclass says how it begins and what follows."""
@@ -90,6 +105,8 @@ class PairingFlow(ConfigFlow):
         self._key_service_input: dict[str, str] = {}
         self._key_service: KeyService | None = None
         self._token: TerminalToken | None = None
+        self._kept: tuple[str, TerminalToken] | None = None
+        """The key service of an earlier pairing: used without a question if it can be."""
         self._label_input: dict[str, Any] = {}
         self._setup_code: SetupCode | None = None
         self._label: LabelKeys | None = None
@@ -99,6 +116,8 @@ class PairingFlow(ConfigFlow):
         self._stage = Stage.CONNECTING
         self._stage_over: asyncio.Task[bool] | None = None
         self._progressed = asyncio.Event()
+        self._stored: bytes | None = None
+        """The newest session that this flow has stored, by its id."""
         self._finished = False
 
     @abstractmethod
@@ -117,8 +136,12 @@ class PairingFlow(ConfigFlow):
 
     async def next_step(self) -> ConfigFlowResult:
         """Go on where something is missing."""
+        if self._key_service is None and self._kept is not None:
+            (url, token), self._kept = self._kept, None
+            if (failure := await self._use_key_service(url, token)) is not None:
+                return await self._show_key_services(failure)
         if self._key_service is None:
-            return await self.async_step_key_service()
+            return await self._show_key_services()
         if not self._label_input and self._pairing_secret is None:
             return self._show_label()
         return await self.async_step_pair()
@@ -128,23 +151,36 @@ class PairingFlow(ConfigFlow):
     async def async_step_key_service(
         self, user_input: dict[str, str] | None = None
     ) -> ConfigFlowResult:
-        """Offer the key services in use, or another one."""
+        """Take one of the key services in use, or ask for another one."""
+        if user_input is None:
+            return await self._show_key_services()
+        url = user_input[CONF_KEY_SERVICE]
+        if url == OTHER_KEY_SERVICE:
+            return self._show_new_key_service()
+        self._key_service_input = {CONF_URL: url}
+        if (token := (await self._key_services()).get(url)) is None:
+            # Its last device was removed in the meantime.
+            return await self._show_key_services()
+        if (failure := await self._use_key_service(url, token)) is not None:
+            return await self._show_key_services(failure)
+        return await self.next_step()
+
+    async def _key_services(self) -> Mapping[str, TerminalToken]:
         try:
-            known = await get_key_store(self.hass).key_services()
+            return await get_key_store(self.hass).key_services()
         except SecurePairError as error:
             LOGGER.debug("%s", error)
-            known = {}
-        if not known or (user_input and user_input[CONF_KEY_SERVICE] == OTHER_KEY_SERVICE):
-            return self._show_new_key_service()
-        failure = None
-        if user_input is not None:
-            url = user_input[CONF_KEY_SERVICE]
-            failure = await self._use_key_service(url, known[url])
-            if failure is None:
-                return await self.next_step()
+            return {}
+
+    async def _show_key_services(self, failure: Failure | None = None) -> ConfigFlowResult:
+        if not (known := await self._key_services()):
+            return self._show_new_key_service(failure)
+        url = self._key_service_input.get(CONF_URL)
         schema = vol.Schema(
             {
-                vol.Required(CONF_KEY_SERVICE, default=next(iter(known))): SelectSelector(
+                vol.Required(
+                    CONF_KEY_SERVICE, default=url if url in known else next(iter(known))
+                ): SelectSelector(
                     SelectSelectorConfig(
                         options=[*known, OTHER_KEY_SERVICE], translation_key="key_service"
                     )
@@ -153,7 +189,7 @@ class PairingFlow(ConfigFlow):
         )
         return self.async_show_form(
             step_id="key_service",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=schema,
             errors=_errors(failure),
             description_placeholders={"device_id": self._device_id},
         )
@@ -240,6 +276,19 @@ class PairingFlow(ConfigFlow):
             description_placeholders={"device_id": self._device_id},
         )
 
+    async def async_step_retry(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Try again with what is known of the device."""
+        if user_input is None:
+            return self._show_retry()
+        return await self.async_step_pair()
+
+    def _show_retry(self, failure: str | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="retry",
+            errors=_errors(failure),
+            description_placeholders={"device_id": self._device_id},
+        )
+
     # The negotiation
 
     async def async_step_pair(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -276,8 +325,7 @@ class PairingFlow(ConfigFlow):
                 self._setup_code.stretch, self._device_id
             )
         secret = self._label.pairing_secret if self._label else self._pairing_secret
-        key_store = get_key_store(self.hass)
-        known = await key_store.device(self._device_id)
+        known = await get_key_store(self.hass).device(self._device_id)
         device = PairedDevice(
             self._device_id,
             self._key_service_input[CONF_URL],
@@ -293,7 +341,7 @@ class PairingFlow(ConfigFlow):
                 connection,
                 device,
                 service,
-                lambda device: key_store.put_device(device, token),
+                partial(self._store, token),
                 label=self._label,
                 on_stage=self._set_stage,
             )
@@ -301,6 +349,11 @@ class PairingFlow(ConfigFlow):
         finally:
             connection.abort()
         return paired
+
+    async def _store(self, token: TerminalToken, device: PairedDevice) -> None:
+        # Before it is written: the flow may be closed while it is.
+        self._stored = device.sessions[0].session_id
+        await get_key_store(self.hass).put_device(device, token)
 
     @callback
     def _set_stage(self, stage: Stage) -> None:
@@ -320,7 +373,7 @@ class PairingFlow(ConfigFlow):
             return await self._show_failure(error.failure)
         except Exception:  # noqa: BLE001 - a flow shows whatever happened, and goes on
             LOGGER.exception("Unexpected error while pairing")
-            return self._show_label("unknown")
+            return self._show_retry("unknown")
         self._finished = True
         return await self.finish(paired)
 
@@ -328,7 +381,11 @@ class PairingFlow(ConfigFlow):
         if failure in _ADDRESS_FAILURES:
             return await self.show_address(failure)
         if failure in _KEY_SERVICE_FAILURES:
-            return self._show_new_key_service(failure)
+            if CONF_TOKEN in self._key_service_input:
+                return self._show_new_key_service(failure)
+            return await self._show_key_services(failure)
+        if self._pairing_secret is not None and failure not in _LABEL_FAILURES:
+            return self._show_retry(failure)
         return self._show_label(failure)
 
     @callback
@@ -337,15 +394,21 @@ class PairingFlow(ConfigFlow):
         """Leave nothing behind: a device that was paired for no entry is told."""
         if self._pairing is not None:
             self._pairing.cancel()
-        if not self._finished and self._address and self._device_id:
+        if not self._finished and self._stored is not None:
             self.hass.async_create_task(self._bury(), f"{DOMAIN} bury {self._device_id}")
 
     async def _bury(self) -> None:
         entries = self.hass.config_entries
-        if entries.async_entry_for_domain_unique_id(DOMAIN, self._device_id):
+        entry = entries.async_entry_for_domain_unique_id(DOMAIN, self._device_id)
+        if entry is not None and entry.source != SOURCE_IGNORE:
             return
+        key_store = get_key_store(self.hass)
         try:
-            await get_key_store(self.hass).bury_device(
+            device = await key_store.device(self._device_id)
+            if device is None or device.sessions[0].session_id != self._stored:
+                # Another flow has paired it since.
+                return
+            await key_store.bury_device(
                 self._device_id, self._address[CONF_HOST], self._address[CONF_PORT]
             )
         except SecurePairError as error:

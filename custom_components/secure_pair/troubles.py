@@ -20,6 +20,10 @@ QUIET_SECONDS: Final = 3600
 """How long the same security event is not told again."""
 
 
+EVENT_SECURITY: Final = f"{DOMAIN}_security"
+"""On the bus, for the logbook; automations take the event entity."""
+
+
 class SecurityEvent(StrEnum):
     """What may happen to a pairing."""
 
@@ -121,6 +125,10 @@ class Troubles:
         if now - self._told.get(event, -QUIET_SECONDS) < QUIET_SECONDS and attributes.get("reason"):
             return
         self._told[event] = now
+        self._hass.bus.async_fire(
+            EVENT_SECURITY,
+            {"type": event.value, "name": self._entry.title, **attributes},
+        )
         if self._listener is not None:
             self._listener(event, attributes)
 

@@ -4,22 +4,65 @@ import os
 import stat
 from pathlib import Path
 
+from secure_pair_protocol import base64url
 from secure_pair_protocol.crypto import KEY_SIZE
 from secure_pair_protocol.secret import Secret
 
-from . import base64url
 from .errors import OperatorError
 
 VARIABLE = "SECURE_PAIR_MASTER_KEY"
 """Environment variable: 32 bytes as base64url; it goes before the file."""
 
+NEXT_VARIABLE = "SECURE_PAIR_NEXT_MASTER_KEY"
+"""Environment variable: the key that `rotate-master-key` introduces."""
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def next_to(path: Path) -> Path:
+    """Return where the next master key lies while it is introduced."""
+    return path.with_name(f"{path.name}.next")
 
 
 def load(path: Path) -> Secret | None:
     """Return the master key, or None where there is none yet; raises OperatorError."""
-    if (text := os.environ.get(VARIABLE)) is not None:
-        return _parse(text, f"the environment variable {VARIABLE}")
+    return _load(path, VARIABLE)
+
+
+def load_next(path: Path) -> Secret | None:
+    """Return the next master key, which lies beside `path`; raises OperatorError."""
+    return _load(next_to(path), NEXT_VARIABLE)
+
+
+def promote(path: Path) -> Path | None:
+    """Put the next master key in the place of the last one, which is kept; raises OSError.
+
+    Return where the last one is now, None where there is no file to move.
+    """
+    following = next_to(path)
+    if not following.exists():
+        return None
+    previous = path.with_name(f"{path.name}.previous")
+    if path.exists():
+        os.link(path, draft := path.with_name(f"{path.name}.{os.getpid()}"))
+        draft.replace(previous)
+    following.replace(path)
+    _sync(path.parent)
+    return previous
+
+
+def load_file(path: Path) -> Secret | None:
+    """Return a key from a file that only its owner reads, or None; raises OperatorError."""
+    return _read(path)
+
+
+def _load(path: Path, variable: str) -> Secret | None:
+    if (text := os.environ.get(variable)) is not None:
+        return _parse(text, f"the environment variable {variable}")
+    return _read(path)
+
+
+def _read(path: Path) -> Secret | None:
     try:
         with path.open(encoding="ascii", errors="replace") as file:
             # Of the open file, so that nothing can be put in its place meanwhile.
@@ -54,17 +97,21 @@ def create(path: Path) -> Secret:
             pass
         finally:
             draft.unlink()
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync(path.parent)
     except OSError as error:
         raise OperatorError(f"cannot write {path}: {error.strerror}") from error
-    key = load(path)
+    key = _read(path)
     if key is None:
         raise OperatorError(f"{path} has just vanished")
     return key
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _parse(text: str, place: str) -> Secret:
@@ -73,5 +120,5 @@ def _parse(text: str, place: str) -> Secret:
     except ValueError:
         key = b""
     if len(key) != KEY_SIZE:
-        raise OperatorError(f"{place} does not hold a master key: {KEY_SIZE} bytes as base64url")
+        raise OperatorError(f"{place} does not hold a key: {KEY_SIZE} bytes as base64url")
     return Secret(key)

@@ -13,6 +13,9 @@ from starlette.responses import Response
 
 from secure_pair_protocol.errors import Failure, SecurePairError
 
+from .limits import SlowDownError
+from .observation import note
+
 NO_STORE = {"Cache-Control": "no-store"}
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ _STATUS = {
     Failure.OWNED_BY_ANOTHER: HTTPStatus.CONFLICT,
     Failure.CLAIM_REFUSED: HTTPStatus.NOT_FOUND,
     Failure.WRONG_SETUP_CODE: HTTPStatus.FORBIDDEN,
+    Failure.SLOW_DOWN: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -65,6 +69,8 @@ def refusal(error: SecurePairError) -> JSONResponse:
     if isinstance(error, UnauthenticatedError):
         return problem(HTTPStatus.UNAUTHORIZED, error.failure, {"WWW-Authenticate": "Bearer"})
     failure = error.failure
+    if isinstance(error, SlowDownError):
+        return problem(_STATUS[failure], failure, {"Retry-After": str(error.seconds)})
     if failure is Failure.OUT_OF_ORDER:
         # Another message in m1's or m2's place: to this service just a wrong form.
         failure = Failure.MALFORMED
@@ -74,28 +80,38 @@ def refusal(error: SecurePairError) -> JSONResponse:
 def add_problem_handlers(app: FastAPI, retry_seconds: int) -> None:
     """Make every refusal of the application a problem, the unexpected ones too."""
 
+    def malformed(request: Request) -> Response:
+        note(request, code=Failure.MALFORMED)
+        return problem(HTTPStatus.UNPROCESSABLE_CONTENT, Failure.MALFORMED)
+
     # Every handler is a coroutine: the framework runs a plain function in a thread.
     @app.exception_handler(SecurePairError)
-    async def refused(_request: Request, error: SecurePairError) -> Response:
+    async def refused(request: Request, error: SecurePairError) -> Response:
+        note(request, code=error.failure)
+        if isinstance(error, SlowDownError):
+            note(request, limit=error.limit)
         return refusal(error)
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_request: Request, _error: RequestValidationError) -> Response:
-        return problem(HTTPStatus.UNPROCESSABLE_CONTENT, Failure.MALFORMED)
+    async def invalid(request: Request, _error: RequestValidationError) -> Response:
+        return malformed(request)
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # The framework's answer to a body that no JSON parser takes.
-            return problem(HTTPStatus.UNPROCESSABLE_CONTENT, Failure.MALFORMED)
+            return malformed(request)
         headers = dict(error.headers) if error.headers else None
         return problem(HTTPStatus(error.status_code), None, headers)
 
+    # What asyncpg says when nobody listens, or nobody answers, is not wrapped.
+    @app.exception_handler(OSError)
     @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(DBAPIError)
-    async def unavailable(_request: Request, error: Exception) -> Response:
+    async def unavailable(request: Request, error: Exception) -> Response:
         reason = error.orig if isinstance(error, DBAPIError) else error
         _LOGGER.error("database trouble: %s", reason)
+        note(request, code=Failure.KEY_SERVICE_UNAVAILABLE)
         return problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             Failure.KEY_SERVICE_UNAVAILABLE,

@@ -4,6 +4,7 @@ JSON {"device_id", "initial_key", "claim_hash" or null, "model"}, bytes as unpad
 base64url (docs/protocol.md, section 11).
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -26,8 +27,17 @@ class Registration(BaseModel):
 
 def parse_registration(row: str | bytes) -> Registration:
     """Read one row; raises OperatorError that names the fields, never a value."""
+    return _checked(lambda: Registration.model_validate_json(row))
+
+
+def registration_of(**fields: object) -> Registration:
+    """Return a row from its fields; raises OperatorError that names them, never a value."""
+    return _checked(lambda: Registration.model_validate(fields))
+
+
+def _checked(validate: Callable[[], Registration]) -> Registration:
     try:
-        return Registration.model_validate_json(row)
+        return validate()
     except ValidationError as error:
         wrong = [
             f"{'.'.join(map(str, part['loc'])) or 'row'}: {part['msg']}"

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import override
 
+import h11
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .errors import OperatorError
 
+HEAD_SECONDS = 10
+"""How long the head of a request may take to arrive."""
 GRACE_SECONDS = 2
 """How long a request that is under way may take when the server stops."""
 
@@ -29,29 +32,63 @@ class Certificate:
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, that leaves no timer behind after a connection reset either."""
+    """uvicorn's, that does not wait for ever for a request to begin.
+
+    Nor does it leave a timer behind after a connection reset.
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            # Its timer has ended with the first byte of the next request.
+            if self.timeout_keep_alive_task is None:
+                self._await_head()
+        else:
+            self._head_came()
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._head_came()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
 
 
 @asynccontextmanager
 async def running(
-    app: FastAPI,
+    app: ASGIApp,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
     certificate: Certificate | None = None,
+    trusted_proxies: str | None = None,
+    listener: socket.socket | None = None,
 ) -> AsyncGenerator[str]:
     """Serve the application on the running loop; yields the base URL.
 
-    Port 0 takes a free one. In the clear it listens on loopback only. No signal handler,
-    thread, task or connection is left when the context ends. Raises OperatorError.
+    Port 0 takes a free one. In the clear it listens on loopback only. `trusted_proxies`
+    are addresses and networks, with commas between them, whose word on the client's address
+    (X-Forwarded-For) is taken. A `listener` is used in the place of host and port. No signal
+    handler, thread, task or connection is left when the context ends. Raises OperatorError.
     """
-    listener = _listen(host, port, in_the_clear=certificate is None)
+    listener = listener or listen(host, port, in_the_clear=certificate is None)
     try:
         config = uvicorn.Config(
             app,
@@ -60,7 +97,8 @@ async def running(
             lifespan="off",
             log_config=None,
             access_log=False,
-            proxy_headers=False,
+            proxy_headers=trusted_proxies is not None,
+            forwarded_allow_ips=trusted_proxies,
             server_header=False,
             ssl_certfile=certificate.chain if certificate else None,
             ssl_keyfile=certificate.key if certificate else None,
@@ -77,7 +115,7 @@ async def running(
         # Keeps the Date header right.
         ticking = asyncio.create_task(server.main_loop())
         try:
-            yield _url(listener, secure=certificate is not None)
+            yield url_of(listener, secure=certificate is not None)
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
@@ -108,8 +146,8 @@ async def _stop(server: uvicorn.Server) -> None:
             await asyncio.wait(late)
 
 
-def _listen(host: str, port: int, *, in_the_clear: bool) -> socket.socket:
-    """Bind a socket, which uvicorn then listens on."""
+def listen(host: str, port: int, *, in_the_clear: bool) -> socket.socket:
+    """Bind a socket, which uvicorn then listens on; raises OperatorError."""
     # With the protocol named, asyncio sends answers without waiting (TCP_NODELAY).
     listener: socket.socket | None = None
     try:
@@ -129,7 +167,8 @@ def _listen(host: str, port: int, *, in_the_clear: bool) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket, *, secure: bool) -> str:
+def url_of(listener: socket.socket, *, secure: bool) -> str:
+    """Return what a socket is reached by."""
     host, port = listener.getsockname()[:2]
     if listener.family == socket.AF_INET6:
         host = f"[{host}]"

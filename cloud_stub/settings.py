@@ -1,11 +1,13 @@
 """What an operator can set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The service's own choices; a maker's deployment would read them from a file."""
+    """The service's own choices."""
 
     grant_lifetime: int = 0
     """Seconds of the device's powered time that a grant lasts, 32 bits; 0: no end."""
@@ -15,3 +17,6 @@ class Settings:
     """How long a body may take to arrive."""
     retry_seconds: int = 5
     """What Retry-After says while the database is in trouble."""
+    limits: Limits = field(default_factory=Limits)
+    metrics_token: str | None = None
+    """Who may read the metrics; None: whoever asks from loopback."""

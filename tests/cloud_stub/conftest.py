@@ -1,8 +1,12 @@
 """A real key service on a real socket, and the two others who take part in pairing."""
 
+import atexit
 import json
+import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,27 +15,42 @@ from typing import Any
 import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from pytest_socket import enable_socket
 
-from cloud_stub import base64url
-from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal
+from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, issue_account_key
 from cloud_stub.app import create_app
 from cloud_stub.devices import add_device
-from cloud_stub.master_key import VARIABLE
+from cloud_stub.limits import Limit, Limits
+from cloud_stub.master_key import NEXT_VARIABLE, VARIABLE
+from cloud_stub.postgresql import VARIABLE as DATABASE_VARIABLE
 from cloud_stub.registration import Registration
 from cloud_stub.server import running
 from cloud_stub.settings import Settings
 from cloud_stub.steps import OnStep
 from cloud_stub.store import Store, open_store
-from secure_pair_protocol import negotiation
+from secure_pair_protocol import base64url, negotiation
 from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.keys import claim_hash
 from secure_pair_protocol.negotiation import DeviceIdentity, Session
 from secure_pair_protocol.secret import Secret
 
+from .postgres import Cluster, cluster
+
 
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    for variable in (VARIABLE, NEXT_VARIABLE, DATABASE_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """Put the log back: a command that serves writes it to its own standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +195,10 @@ class Cloud:
         await add_account(self.store, account)
         return await add_terminal(self.store, account)
 
+    async def key(self, account: str) -> Secret:
+        """Issue the account key of an account that is there."""
+        return await issue_account_key(self.store, account)
+
     async def device(self, device_id: str, *, labelled: bool = True) -> MadeDevice:
         """Make a device and register it."""
         made = MadeDevice(device_id, labelled)
@@ -196,7 +219,27 @@ class Cloud:
         return negotiating.finish(await self.authorize(terminal, negotiating.body()), epoch)
 
 
+AT_WILL = Limit(10**6, 0.001)
+UNLIMITED = Limits(**dict.fromkeys(Limits.__dataclass_fields__, AT_WILL))
+"""For tests that are about something else, and ask faster than anybody may."""
+
+
 type StartCloud = Callable[..., AbstractAsyncContextManager[Cloud]]
+
+
+async def _new_state(data: Path) -> None:
+    """Make a state directory as the service does, by a copy: it is quicker."""
+    made = _made.get("state")
+    if made is None:
+        folder = tempfile.TemporaryDirectory(prefix="secure-pair-state-")
+        atexit.register(folder.cleanup)
+        made = _made["state"] = Path(folder.name) / "state"
+        async with open_store(made):
+            pass
+    shutil.copytree(made, data)
+
+
+_made: dict[str, Path] = {}
 
 
 @asynccontextmanager
@@ -207,9 +250,11 @@ async def started(
     **opening: Any,
 ) -> AsyncGenerator[Cloud]:
     """Start the key service on a state directory."""
+    if not data.exists() and opening.get("database_url") is None:
+        await _new_state(data)
     async with (
         open_store(data, **opening) as store,
-        running(create_app(store, settings, on_step)) as url,
+        running(create_app(store, settings or Settings(limits=UNLIMITED), on_step)) as url,
         aiohttp.ClientSession() as http,
     ):
         yield Cloud(store, url, http)
@@ -226,7 +271,31 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """One server for all tests; each has a database of its own in it."""
+    # It is made before what each test is allowed.
+    enable_socket()
+    with cluster() as running_one:
+        yield running_one
+
+
 @pytest.fixture
-async def cloud(data: Path) -> AsyncIterator[Cloud]:
-    async with started(data) as service:
+async def new_database(postgresql: Cluster) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgresql.url(await postgresql.database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, data: Path) -> str | None:
+    """Where a test keeps its state: it runs twice. None is the file in `data`."""
+    if request.param == "sqlite":
+        return None
+    server: Cluster = request.getfixturevalue("postgresql")
+    return server.url(await server.database())
+
+
+@pytest.fixture
+async def cloud(data: Path, database_url: str | None) -> AsyncIterator[Cloud]:
+    async with started(data, database_url=database_url) as service:
         yield service

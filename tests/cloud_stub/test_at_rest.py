@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cloud_stub import base64url, master_key, store
+from cloud_stub import master_key, store
 from cloud_stub.accounts import add_account, add_terminal
 from cloud_stub.devices import add_device
 from cloud_stub.errors import OperatorError
 from cloud_stub.master_key import VARIABLE
 from cloud_stub.registration import Registration, parse_registration
 from cloud_stub.store import open_store
+from secure_pair_protocol import base64url
 from secure_pair_protocol.secret import Secret
 
 from .conftest import MadeDevice, Negotiation, StartCloud
@@ -186,7 +187,7 @@ async def test_a_master_key_that_is_none_is_refused_before_anything_is_made(
 ) -> None:
     monkeypatch.setenv(VARIABLE, text)
 
-    assert "does not hold a master key" in await refused(data)
+    assert "does not hold a key" in await refused(data)
     assert data.name not in modes_of(data.parent)
 
 

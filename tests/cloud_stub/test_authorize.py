@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud_stub import base64url
 from cloud_stub.accounts import add_terminal, revoke_terminal
 from cloud_stub.ownership import assign
 from cloud_stub.settings import Settings
 from cloud_stub.steps import Step
+from secure_pair_protocol import base64url
 from secure_pair_protocol.errors import Failure, SecurePairError
 
 from .conftest import Cloud, MadeDevice, Negotiation, StartCloud

@@ -28,6 +28,11 @@ from .conftest import Cloud, StartCloud
 
 
 @pytest.fixture
+def database_url() -> None:
+    """One database is enough: this is about sockets."""
+
+
+@pytest.fixture
 def certificate(tmp_path: Path) -> Certificate:
     """A certificate that signs itself, for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())

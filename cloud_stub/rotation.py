@@ -1,0 +1,130 @@
+"""Another master key: every initial key is sealed anew, while the service runs.
+
+Interrupted at any place it is taken up again by the same command: the next key is on the
+disk before anything is sealed under it, and in the last key's place only after everything
+is. Both open the database in between.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from secure_pair_protocol.crypto import OpenError
+from secure_pair_protocol.secret import Secret
+
+from . import master_key
+from .audit import OPERATOR, Action, record
+from .errors import OperatorError
+from .store import MASTER_KEY, Store
+from .tables import Device, Service
+from .vault import Vault
+
+_BATCH = 500
+
+
+async def rotate(store: Store, progress: Callable[[int, int], None]) -> int:
+    """Seal all under a new master key; return how many initial keys were sealed anew.
+
+    `progress` is told how many of how many were looked at. Raises OperatorError.
+    """
+    path = store.data / MASTER_KEY
+    following = master_key.load_next(path)
+    if following is None:
+        if master_key.load_file(path) is None:
+            raise OperatorError(
+                f"the master key is in the environment: put the next one into "
+                f"{master_key.NEXT_VARIABLE}, for every process of the service too"
+            )
+        following = master_key.create(master_key.next_to(path))
+    resealed = 0
+    if not await _begin(store, following):
+        resealed = await _reseal(store, following, progress)
+        resealed += await _finish(store, following)
+    # The files are few and small, and nobody else is waiting in this process.
+    await asyncio.to_thread(_promote, store)
+    return resealed
+
+
+def _promote(store: Store) -> None:
+    try:
+        master_key.promote(store.data / MASTER_KEY)
+    except OSError as error:
+        raise OperatorError(f"cannot move the master key: {error.strerror}") from error
+
+
+async def _begin(store: Store, following: Secret) -> bool:
+    """Note the next master key in the database; tell whether all is sealed under it."""
+    vault = Vault(following)
+    async with store.database.writing() as session, session.begin():
+        service = (await session.scalars(select(Service).with_for_update())).one()
+        if service.next_check_value is None and vault.made(service.check_value):
+            return True
+        if service.next_check_value is None:
+            service.next_check_value = vault.check_value()
+        elif not vault.made(service.next_check_value):
+            raise OperatorError("another next master key than this is being introduced")
+    return False
+
+
+async def _reseal(store: Store, following: Secret, progress: Callable[[int, int], None]) -> int:
+    """Go through all devices in short transactions: the service has room in between."""
+    async with store.database.reading() as session:
+        total = await session.scalar(select(func.count()).select_from(Device)) or 0
+    resealed = done = 0
+    after: str | None = ""
+    while after is not None:
+        async with store.database.writing() as session, session.begin():
+            after, looked_at, changed = await _reseal_page(session, store, following, after)
+        done += looked_at
+        resealed += changed
+        progress(done, total)
+    return resealed
+
+
+async def _finish(store: Store, following: Secret) -> int:
+    """Make sure of every device, with nobody else at them, and change the check value."""
+    vault = Vault(following)
+    resealed = 0
+    after: str | None = ""
+    async with store.database.writing() as session, session.begin():
+        await store.database.lock_devices(session)
+        while after is not None:
+            after, _, changed = await _reseal_page(session, store, following, after)
+            resealed += changed
+        await session.execute(
+            update(Service).values(check_value=vault.check_value(), next_check_value=None)
+        )
+        await record(session, store.clock(), OPERATOR, Action.ROTATE_MASTER_KEY)
+    return resealed
+
+
+async def _reseal_page(
+    session: AsyncSession, store: Store, following: Secret, after: str
+) -> tuple[str | None, int, int]:
+    """Return the last id of the page, None for no more; its length; how many were changed."""
+    vault = Vault(following)
+    asked = (
+        select(Device.device_id, Device.sealed_initial_key)
+        .where(Device.device_id > after)
+        .order_by(Device.device_id)
+        .limit(_BATCH)
+        .with_for_update()
+    )
+    page = (await session.execute(asked)).all()
+    changed = []
+    for device_id, sealed in page:
+        try:
+            vault.open(device_id, sealed)
+        except OpenError:
+            opened = store.vault.open(device_id, sealed)
+            changed.append(
+                {
+                    "device_id": device_id,
+                    "sealed_initial_key": vault.seal(device_id, opened),
+                }
+            )
+    if changed:
+        await session.execute(update(Device), changed)
+    return (page[-1].device_id if len(page) == _BATCH else None), len(page), len(changed)

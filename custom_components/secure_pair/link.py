@@ -151,6 +151,8 @@ class Link:
         try:
             whole = self._assembler.take(piece)
         except SecurePairError as error:
+            if error.failure is not Failure.TOO_LARGE:
+                raise
             # It costs only itself.
             LOGGER.warning("%s", error)
             return

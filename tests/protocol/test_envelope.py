@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from secure_pair_protocol import envelope
 from secure_pair_protocol.envelope import (
+    PIECE_SIZE,
     AnyFromDevice,
     AnyFromTerminal,
     Close,
@@ -20,12 +21,21 @@ from secure_pair_protocol.envelope import (
     Event,
     FromDevice,
     FromTerminal,
+    ListTerminals,
+    Notice,
+    NoticeKind,
     Outcome,
+    Picture,
+    PictureRequest,
+    Piece,
     Ping,
     Pong,
     Question,
     Result,
+    RevokeTerminal,
     States,
+    Terminal,
+    Terminals,
     Unpair,
     Unpaired,
     Welcome,
@@ -52,6 +62,10 @@ FROM_DEVICE: tuple[FromDevice, ...] = (
     Pong(0),
     Unpaired(0),
     Closing(0, "busy"),
+    Piece(0, 2**32 - 1, last=True, data=bytes(PIECE_SIZE)),
+    Picture(0, 1, "image/jpeg", b""),
+    Terminals(0, 1, (Terminal(b"t" * 16, connected=True, remaining=None),), "storage_failed"),
+    Notice(0, NoticeKind.REVOKED, b"t" * 16),
 )
 FROM_TERMINAL: tuple[FromTerminal, ...] = (
     Command(*STAMP),
@@ -59,6 +73,9 @@ FROM_TERMINAL: tuple[FromTerminal, ...] = (
     Ping(),
     Unpair(),
     Close(),
+    PictureRequest(1, "camera"),
+    ListTerminals(2**32 - 1),
+    RevokeTerminal(1, b"t" * 16),
 )
 
 type Decode = Callable[[bytes], AnyFromDevice | AnyFromTerminal]
@@ -92,6 +109,11 @@ def test_round_trip_from_device(message: FromDevice) -> None:
 @pytest.mark.parametrize("message", FROM_TERMINAL, ids=lambda message: type(message).__name__)
 def test_round_trip_from_terminal(message: FromTerminal) -> None:
     assert decode_from_terminal(envelope.encode(message)) == message
+
+
+def test_no_message_is_missing_here() -> None:
+    for messages, union in ((FROM_DEVICE, AnyFromDevice), (FROM_TERMINAL, AnyFromTerminal)):
+        assert {type(message) for message in messages} == {*union.__value__.__args__}
 
 
 @each_decoder

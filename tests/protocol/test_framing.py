@@ -1,7 +1,7 @@
 """Frames (docs/protocol.md, section 2)."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -30,11 +30,13 @@ def test_any_cutting_gives_the_same_payloads(payloads: list[bytes], data: st.Dat
     stream = b"".join(map(frame, payloads))
     places = st.lists(st.integers(0, len(stream)), max_size=10).map(sorted)
     cuts = [0, *data.draw(places), len(stream)]
+    ends = {0, *accumulate(2 + len(payload) for payload in payloads)}
     reader = FrameReader()
     received: list[bytes] = []
     for start, end in pairwise(cuts):
         reader.feed(stream[start:end])
         received += drained(reader)
+        assert reader.is_unfinished == (end not in ends)
     assert received == payloads
 
 

@@ -311,9 +311,9 @@ class TestDeadline:
         connection = Connection()
         r3 = connection.resuming()
         connection.now += 10.001
-        with pytest.raises(SecurePairError):
+        with fails(Failure.TIMEOUT):
             connection.send(r3)
-        assert connection.handshake.stage is Stage.ENDED
+        assert_ended(connection, Failure.TIMEOUT)
 
     def test_first_message_may_come_at_any_time(self) -> None:
         """How long a silent connection may stay is its owner's business."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from secure_pair_protocol import keys
-from secure_pair_protocol.crypto import PRIMITIVES
+from secure_pair_protocol.crypto import PRIMITIVES, OpenError
 from secure_pair_protocol.keys import Agreement, ResumptionKeys
 from secure_pair_protocol.secret import Secret
 
@@ -114,6 +114,14 @@ def test_key_service_cannot_come_from_proof_to_pairing_secret(label: str) -> Non
         keys.claim_proof(PRIMITIVES, secret("c"), "device").reveal(),
     }
     assert len(found) == 4
+
+
+def test_sealed_fields_of_other_sizes_do_not_open() -> None:
+    sealed = PRIMITIVES.seal(secret("s"), bytes(12), b"aad", b"four", b"fields")
+    assert PRIMITIVES.open(secret("s"), sealed, b"aad", 4, 6) == (bytes(12), (b"four", b"fields"))
+    for sizes in ((4, 5), (4, 7), (10, 1), ()):
+        with pytest.raises(OpenError):
+            PRIMITIVES.open(secret("s"), sealed, b"aad", *sizes)
 
 
 def test_claim_hash_is_bound_to_device_and_proof() -> None:

@@ -127,7 +127,7 @@ def test_nesting_does_not_overflow_the_stack_of_a_thread() -> None:
             assert_decodes_or_fails(payload)
         results.append(None)
 
-    before = threading.stack_size(256 * 1024)
+    before = threading.stack_size(128 * 1024)
     try:
         thread = threading.Thread(target=decode_all)
         thread.start()

@@ -91,6 +91,13 @@ class TestNegotiated:
         assert before.find(b"b") is None
 
 
+def test_only_a_user_drops_a_session_for_one_more() -> None:
+    three = negotiated(PAIRED, "a", "b", "c")
+    for device, by_itself in ((PAIRED, True), (three, True), (negotiated(three, "d"), False)):
+        assert sessions.may_negotiate(device, asked_by_user=False) is by_itself
+        assert sessions.may_negotiate(device, asked_by_user=True)
+
+
 class TestConfirmed:
     @pytest.mark.parametrize("name", ["a", "b", "c"])
     def test_the_others_go(self, name: str) -> None:
@@ -206,6 +213,12 @@ class TestAccepted:
                 register = sessions.powered(register, 60)
         assert held(accepted(register, session(8))) == {f"of {n}" for n in range(1, 9)}
 
+    def test_one_whose_time_is_over_takes_no_place(self) -> None:
+        """Also before anybody has swept it away."""
+        over = HeldSession(session(0, lifetime=60), spent=60)
+        register = accepted(Register(bytes(8), epoch=7, held=(over,)), *map(session, range(1, 9)))
+        assert held(register) == {f"of {n}" for n in range(1, 9)}
+
 
 class TestRevoked:
     def test_the_session_goes_and_the_terminal_is_refused(self) -> None:
@@ -221,6 +234,14 @@ class TestRevoked:
         assert held(register) == {"of 2"}
         with fails(Failure.TERMINAL_REVOKED):
             accepted(register, session(1))
+
+    def test_one_after_the_other(self) -> None:
+        register = accepted(NEW, session(1), session(2))
+        for terminal in (1, 2):
+            register = sessions.revoked(register, terminal.to_bytes(16))
+        for terminal in (1, 2):
+            with fails(Failure.TERMINAL_REVOKED):
+                accepted(register, session(terminal))
 
     def test_until_the_epoch_rises(self) -> None:
         register = sessions.revoked(accepted(NEW, session(2)), (1).to_bytes(16))

@@ -86,7 +86,9 @@ def parse_setup_code(text: str) -> SetupCode:
         device_id, _, text = text[len(_QR_PREFIX) :].rpartition(":")
     code = text.upper().translate(_FORGIVEN)
     if (
-        len(code) != CHARACTERS + 1
+        not text.isascii()
+        or device_id == ""
+        or len(code) != CHARACTERS + 1
         or not set(code) <= set(ALPHABET)
         or check_character(code[:-1]) != code[-1]
     ):

@@ -35,12 +35,12 @@ class Assembler:
     def take(self, piece: Piece) -> bytes | None:
         """Return the encoded message, when this was its last piece.
 
-        Raises SecurePairError (too_large), once for a message.
+        Raises SecurePairError (too_large, once for a message; out_of_order for more than
+        `OPEN_TRANSFERS` at a time).
         """
         if piece.transfer not in self._open:
             if len(self._open) >= OPEN_TRANSFERS:
-                # The oldest one has most likely been given up.
-                del self._open[next(iter(self._open))]
+                raise SecurePairError(Failure.OUT_OF_ORDER, "too many messages in pieces")
             self._open[piece.transfer] = bytearray()
         message = self._open[piece.transfer]
         if piece.last:

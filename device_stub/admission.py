@@ -119,9 +119,17 @@ class Admission[C]:
         crowded = self._crowded(Standing.ANSWERED, ANSWERED_LIMIT)
         return ended + [verdict for verdict in crowded if verdict not in ended]
 
-    def storing(self, place: Place[C], now: float) -> None:
-        """m7 was good: nothing but the disk decides from here on."""
+    def storing(self, place: Place[C], now: float) -> list[Verdict[C]]:
+        """m7 was good: nothing but the disk decides from here on.
+
+        A resumption would go on with a session that is about to be replaced: so it ends.
+        """
         self._move(place, Standing.STORING, now + STORING_SECONDS)
+        return self._pending(place, (Standing.RESUMING,))
+
+    def is_storing(self, terminal_id: bytes | None) -> bool:
+        """Tell whether a new session of this terminal is being written."""
+        return any(place.terminal_id == terminal_id for place in self._all(Standing.STORING))
 
     def negotiated(self, place: Place[C], session: Session, now: float) -> list[Verdict[C]]:
         """Let a stored session begin: whatever else this terminal had here ends."""

@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
             case Negotiated(session=session, traffic=traffic):
                 # Nothing goes on the wire, and nothing is taken from it, before the write.
                 self.hold()
-                self._admission.storing(self._place, now)
+                self._apply(self._admission.storing(self._place, now))
                 self._spawn(self._store(session, traffic))
             case Resumed(session=session, traffic=traffic):
                 verdicts = self._admission.resumed(self._place, session, now)
@@ -157,6 +157,9 @@ class Connection(asyncio.Protocol):
                 verdicts = self._admission.answered(place)
                 steps = (5, 6)
             case _:
+                if self._admission.is_storing(handshake.terminal_id):
+                    # What it would resume is about to be replaced.
+                    raise SecurePairError(Failure.BUSY)
                 session_id = handshake.pending_session or b""
                 verdicts = self._admission.resuming(
                     place, handshake.terminal_id or b"", session_id, now

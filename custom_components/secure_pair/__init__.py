@@ -30,6 +30,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:
     """Connect to a paired device, by resumption: the key service is not needed."""
+    # First, for it has nothing to do with whether this device can be reached.
+    schedule_farewells(hass)
     coordinator = DeviceCoordinator(hass, entry, get_key_store(hass))
     try:
         await coordinator.start()
@@ -46,7 +48,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
     entry.runtime_data = coordinator
     entry.async_on_unload(coordinator.stop)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    schedule_farewells(hass)
     return True
 
 

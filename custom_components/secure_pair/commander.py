@@ -22,6 +22,9 @@ from .protocol.model import Action, Entity
 BUSY_SECONDS: Final = 0.25
 """How long a busy device is left alone before the same bytes go out again."""
 
+ANSWER_SECONDS: Final = 5
+"""How long a device may take to say that it has a command, before that is unclear."""
+
 PATIENCE_SECONDS: Final = 20
 """How long a caller waits for a lost device before he hears that the outcome is unknown."""
 
@@ -106,9 +109,10 @@ class Commander:
                 pending.call_later(BUSY_SECONDS, self._send)
                 return
             case Result.RUNNING:
-                pass
+                pending.cancel_timer()
             case _:
                 del self._pending[outcome.id]
+                pending.cancel_timer()
                 pending.answer(outcome)
         self._on_clarity(pending.command.entity, clear=True)
 
@@ -129,6 +133,10 @@ class Commander:
         except SecurePairError:
             # The connection has just ended; the next one clears it up.
             return
+        pending.call_later(ANSWER_SECONDS, self._doubt)
+
+    def _doubt(self, pending: _Pending) -> None:
+        self._on_clarity(pending.command.entity, clear=False)
 
 
 def _give_up(pending: _Pending) -> None:

@@ -1,11 +1,14 @@
 """How a device comes into Home Assistant, and what can be changed about it later."""
 
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any, Final, override
 
+import msgspec
 import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
     ConfigFlowResult,
     OptionsFlowWithReload,
 )
@@ -29,11 +32,12 @@ from .coordinator import SecurePairConfigEntry
 from .discovery import announced
 from .farewell import schedule_farewells
 from .keeper import Address
+from .key_service_flow import KEY_SERVICE_SCHEMA
 from .key_store import get_key_store
 from .pairing import Paired
-from .pairing_flow import KEY_SERVICE_SCHEMA, PairingFlow
+from .pairing_flow import PairingFlow
 from .protocol.errors import Failure, SecurePairError
-from .protocol.messages import VERSION, Identify
+from .protocol.messages import VERSION, DeviceId, Identify
 from .protocol.messages import encode as encode_message
 
 _ADDRESS_SCHEMA: Final = vol.Schema(
@@ -82,8 +86,13 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
         """Offer a device that announces itself; follow a known one to a new address."""
         properties = discovery_info.properties
-        device_id, versions = properties.get("id"), properties.get("version", "")
-        if not device_id or discovery_info.port is None:
+        try:
+            device_id: str = msgspec.convert(properties.get("id"), DeviceId)
+        except msgspec.ValidationError:
+            return self.async_abort(reason="invalid_discovery")
+        # A property without a value is None.
+        versions = properties.get("version")
+        if not versions or discovery_info.port is None:
             return self.async_abort(reason="invalid_discovery")
         address = Address(discovery_info.host, discovery_info.port)
         announced(self.hass, device_id, address)
@@ -92,7 +101,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         self._abort_if_unique_id_configured()
         if str(VERSION) not in versions.split(","):
             return self.async_abort(reason="version_not_supported")
-        schedule_farewells(self.hass)
+        schedule_farewells(self.hass, {device_id: address})
         self._set_device(device_id)
         self._address = {CONF_HOST: address.host, CONF_PORT: address.port}
         self._name = properties.get("name") or properties.get("model") or device_id
@@ -108,7 +117,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Have the device blink or beep."""
         try:
-            connection = await self._open()
+            connection = await self._open(self._device_id)
             connection.send_payload(encode_message(Identify()))
             await connection.close()
         except SecurePairError as error:
@@ -206,7 +215,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         return await self.next_step()
 
     def _reload_entries_of(self, url: str, but: str) -> None:
-        for entry in self.hass.config_entries.async_entries(DOMAIN):
+        for entry in self.hass.config_entries.async_entries(DOMAIN, include_ignore=False):
             if entry.data[CONF_KEY_SERVICE] == url and entry.entry_id != but:
                 self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
@@ -251,7 +260,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Pair the same device anew by another key service."""
-        self._key_service = None
+        self._kept = None
         return await self.async_step_key_service()
 
     async def async_step_replacement(
@@ -260,13 +269,14 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         """Pair another device of the same model in its place."""
         self._step = "replacement"
         if user_input is None:
-            self._key_service = self._pairing_secret = None
+            self._kept = self._pairing_secret = None
             return await self.show_address()
         if (failure := await self._find_device(user_input)) is not None:
             return await self.show_address(failure)
         if self._device_id == self._get_reconfigure_entry().data[CONF_DEVICE_ID]:
             return await self.show_address(Failure.WRONG_DEVICE)
-        await self.async_set_unique_id(self._device_id)
+        # It announces itself, so its discovery waits for the user.
+        await self.async_set_unique_id(self._device_id, raise_on_progress=False)
         self._abort_if_unique_id_configured()
         return await self.next_step()
 
@@ -289,7 +299,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         if device is not None:
             self._pairing_secret = device.pairing_secret
         if token is not None:
-            await self._use_key_service(entry.data[CONF_KEY_SERVICE], token)
+            self._kept = (entry.data[CONF_KEY_SERVICE], token)
 
     # The end
 
@@ -302,9 +312,23 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         }
         if self.source == SOURCE_REAUTH:
             return self.async_update_reload_and_abort(self._get_reauth_entry(), data_updates=data)
-        if self.source == "reconfigure":
+        if self.source == SOURCE_RECONFIGURE:
             return await self._finish_reconfigure(data)
+        if (registry_id := self._free_registry_id()) != self._device_id:
+            data[CONF_REGISTRY_ID] = registry_id
         return self.async_create_entry(title=paired.name or self._device_id, data=data)
+
+    def _free_registry_id(self) -> str:
+        """Return what the registries can know the device by.
+
+        Its own id is taken where another device has replaced it.
+        """
+        taken = {
+            entry.data.get(CONF_REGISTRY_ID, entry.data[CONF_DEVICE_ID])
+            for entry in self.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        }
+        further = (f"{self._device_id}.{number}" for number in count(2))
+        return next(name for name in chain([self._device_id], further) if name not in taken)
 
     async def _finish_reconfigure(self, data: dict[str, Any]) -> ConfigFlowResult:
         entry = self._get_reconfigure_entry()
@@ -317,6 +341,8 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
             former, entry.data[CONF_HOST], entry.data[CONF_PORT]
         )
         schedule_farewells(self.hass)
+        for flow in self._async_in_progress(match_context={"unique_id": self._device_id}):
+            self.hass.config_entries.flow.async_abort(flow["flow_id"])
         return self.async_update_reload_and_abort(
             entry, unique_id=self._device_id, data_updates=data
         )

@@ -12,7 +12,7 @@ from typing import Final, cast, override
 from .protocol import envelope, messages
 from .protocol.channel import Channel
 from .protocol.envelope import AnyFromDevice, FromTerminal
-from .protocol.errors import Failure, RefusedError, SecurePairError
+from .protocol.errors import REFUSALS, Failure, RefusedError, SecurePairError
 from .protocol.framing import RECORD_LIMIT, FrameReader, frame
 from .protocol.keys import TrafficKeys
 from .protocol.messages import VERSION, Error, Greeting
@@ -256,6 +256,6 @@ _ERROR_PREFIX: Final = messages.encode(Error(""))[:2]
 
 def _refusal(payload: bytes) -> SecurePairError:
     failure = Failure.of(messages.decode(Error, payload).code)
-    if failure is None:
-        return RefusedError(Failure.OUT_OF_ORDER, "refused, with an unknown code")
+    if failure not in REFUSALS:
+        return RefusedError(Failure.OUT_OF_ORDER, "refused, with a code that is no device's")
     return RefusedError(failure)

@@ -99,6 +99,7 @@ class DeviceCoordinator:
         self.connected_since: datetime | None = None
         self._renewal = Renewal(hass, self._renew_by_itself, self.troubles)
         self._key_store = key_store
+        self._former: Address | None = None
         self._loss_logged = False
         self._session_listeners: set[CALLBACK_TYPE] = set()
         self._bound: dict[str, BoundEntity] = {}
@@ -140,9 +141,14 @@ class DeviceCoordinator:
         await self.keeper.renew(asked_by_user=False)
 
     @callback
+    def lost(self) -> None:
+        """Ask the user to pair again: by itself there were too many tries already."""
+        self.troubles.pair_again(Failure.SESSION_UNKNOWN)
+
+    @callback
     def renewed(self) -> None:
         """Tell that there is a new session key."""
-        self.troubles.tell(SecurityEvent.RENEWED)
+        self.troubles.renewed()
 
     @callback
     def failed(self, failure: Failure) -> None:
@@ -156,13 +162,13 @@ class DeviceCoordinator:
             schedule = Schedule(session.lifetime, remaining)
         by_itself = self.entry.options.get(CONF_RENEW, True)
         self._renewal.schedule(schedule, by_itself=by_itself)
-        self.troubles.solved()
+        self.troubles.connected()
         self._update_session()
 
     def _addresses(self) -> tuple[Address, ...]:
         address = Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
-        announced = announced_address(self.hass, self.device_id)
-        return (address,) if announced in {None, address} else (address, announced)
+        others = (announced_address(self.hass, self.device_id), self._former)
+        return (address, *{other for other in others if other not in {None, address}})
 
     @callback
     def found(self, address: Address) -> None:
@@ -170,6 +176,8 @@ class DeviceCoordinator:
         data = {CONF_HOST: address.host, CONF_PORT: address.port}
         if data.items() <= self.entry.data.items():
             return
+        # Whoever relays the device from elsewhere must not become the only way to it.
+        self._former = Address(self.entry.data[CONF_HOST], self.entry.data[CONF_PORT])
         self.hass.config_entries.async_update_entry(self.entry, data={**self.entry.data, **data})
 
     async def _key_service(self, device: PairedDevice) -> KeyService:
@@ -211,6 +219,7 @@ class DeviceCoordinator:
         self._commander.unlinked()
         self._requests.unlinked()
         self.connected_since = None
+        self._update_session()
         self.failed(error.failure)
         if self.connected:
             self.connected = False

@@ -7,7 +7,7 @@ from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 
 from .const import DOMAIN
 from .mirror import Mirror
-from .protocol.model import Entity
+from .protocol.model import Entity, kind_name
 
 
 class Devices:
@@ -43,6 +43,9 @@ class Devices:
         """Follow the description: what is new or changed, and what has gone."""
         if (info := self._mirror.info) is None:
             return
+        # First: what was a part may be a device of its own now.
+        self._remove_entities_that_have_gone()
+        self._remove_devices_that_have_gone()
         self._parent_id = self._registry.async_get_or_create(
             config_entry_id=self._entry_id,
             identifiers={(DOMAIN, self._device_id)},
@@ -54,7 +57,14 @@ class Devices:
             serial_number=info.serial,
         ).id
         for further in self._mirror.devices.values():
-            if not further.part:
+            if further.part:
+                self._registry.async_get_or_create_child(
+                    config_entry_id=self._entry_id,
+                    identifiers={self._identifier(further.key)},
+                    parent_device_id=self._parent_id,
+                    name=further.name,
+                )
+            else:
                 self._registry.async_get_or_create(
                     config_entry_id=self._entry_id,
                     identifiers={self._identifier(further.key)},
@@ -66,7 +76,6 @@ class Devices:
                     hw_version=further.hardware,
                     serial_number=further.serial,
                 )
-        self._remove_devices_that_have_gone()
 
     @callback
     def remove(self, entity: Entity) -> None:
@@ -77,11 +86,29 @@ class Devices:
             if entry.unique_id == unique_id:
                 registry.async_remove(entry.entity_id)
 
+    def _remove_entities_that_have_gone(self) -> None:
+        """Also those that went, or became another kind, while nobody listened."""
+        registry, prefix = er.async_get(self._hass), f"{self._device_id}_"
+        for entry in er.async_entries_for_config_entry(registry, self._entry_id):
+            key = entry.unique_id.removeprefix(prefix)
+            if key == entry.unique_id:
+                # It is about the session.
+                continue
+            described = self._mirror.entities.get(key)
+            another = described is not None and kind_name(described) != entry.domain
+            if another or key not in self._mirror.named:
+                registry.async_remove(entry.entity_id)
+
     def _remove_devices_that_have_gone(self) -> None:
-        there = {(DOMAIN, self._device_id), *map(self._identifier, self._mirror.devices)}
+        there, parts = {(DOMAIN, self._device_id)}, set[tuple[str, str]]()
+        for further in self._mirror.devices.values():
+            (parts if further.part else there).add(self._identifier(further.key))
         for device in dr.async_entries_for_config_entry(self._registry, self._entry_id):
             if not device.identifiers & there:
                 self._registry.async_remove_device(device.id)
+        for child in dr.async_child_entries_for_config_entry(self._registry, self._entry_id):
+            if not child.identifiers & parts:
+                self._registry.async_remove_device(child.id)
 
     def _identifier(self, key: str) -> tuple[str, str]:
         return (DOMAIN, f"{self._device_id}_{key}")

@@ -21,17 +21,12 @@ def announced(hass: HomeAssistant, device_id: str, address: Address) -> None:
     """Remember an announcement, and have the device's entry try it if it is not connected.
 
     Anybody on the network can announce anything: so nothing is written yet, and a lock
-    that is connected is left alone.
+    that is connected is left alone. An entry that waits to be set up is reloaded by Home
+    Assistant.
     """
-    known = hass.data.setdefault(_ANNOUNCED, {})
-    if known.get(device_id) == address:
-        changed = False
-    else:
-        changed, known[device_id] = True, address
     entry = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id)
     if entry is None:
         return
+    hass.data.setdefault(_ANNOUNCED, {})[device_id] = address
     if entry.state is ConfigEntryState.LOADED:
         entry.runtime_data.keeper.try_now()
-    elif changed and entry.state is ConfigEntryState.SETUP_RETRY:
-        hass.config_entries.async_schedule_reload(entry.entry_id)

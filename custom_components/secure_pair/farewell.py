@@ -5,54 +5,85 @@ every set-up of the integration tries to.
 """
 
 import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 
 from .connection import ANSWER_SECONDS, Connection
 from .const import DOMAIN, LOGGER
+from .keeper import Address
 from .key_store import KeyStore, Tombstone, get_key_store
 from .link import Link, resume
 from .protocol import envelope
 from .protocol.envelope import AnyFromDevice, Unpaired
-from .protocol.errors import Failure, RefusedError, SecurePairError
+from .protocol.errors import Failure, SecurePairError
+
+EXPIRY_SECONDS: Final = 30 * 86400
+"""How long a device is tried that was not there, or did not know its session."""
 
 
-async def deliver_farewells(hass: HomeAssistant) -> None:
-    """Tell every device that is still to be told, where it can be reached."""
+async def deliver_farewells(
+    hass: HomeAssistant, announced: Mapping[str, Address] | None = None
+) -> None:
+    """Tell every device that is still to be told, where it can be reached.
+
+    `announced`: where else devices say that they are.
+    """
     key_store = get_key_store(hass)
-    tombstones = await key_store.tombstones()
-    await asyncio.gather(*(_deliver(key_store, tombstone) for tombstone in tombstones.values()))
+    for_device = announced or {}
+    await asyncio.gather(
+        *(
+            _deliver(key_store, tombstone, for_device.get(device_id))
+            for device_id, tombstone in (await key_store.tombstones()).items()
+        )
+    )
 
 
 @callback
-def schedule_farewells(hass: HomeAssistant) -> None:
+def schedule_farewells(hass: HomeAssistant, announced: Mapping[str, Address] | None = None) -> None:
     """Try it in the background."""
-    hass.async_create_background_task(_deliver_quietly(hass), f"{DOMAIN} farewells")
+    hass.async_create_background_task(_deliver_quietly(hass, announced), f"{DOMAIN} farewells")
 
 
-async def _deliver_quietly(hass: HomeAssistant) -> None:
+async def _deliver_quietly(hass: HomeAssistant, announced: Mapping[str, Address] | None) -> None:
     try:
-        await deliver_farewells(hass)
+        await deliver_farewells(hass, announced)
     except SecurePairError as error:
         LOGGER.debug("%s", error)
 
 
-async def _deliver(key_store: KeyStore, tombstone: Tombstone) -> None:
+async def _deliver(key_store: KeyStore, tombstone: Tombstone, announced: Address | None) -> None:
+    device_id = tombstone.device.device_id
+    told = False
+    for address in (Address(tombstone.host, tombstone.port), announced):
+        if address is not None and not told:
+            told = await _tell(address, tombstone)
+    if told or time.time() - tombstone.buried_at > EXPIRY_SECONDS:
+        await key_store.forget_tombstone(tombstone)
+    else:
+        LOGGER.debug("%s is still to be told", device_id)
+
+
+async def _tell(address: Address, tombstone: Tombstone) -> bool:
+    """Tell whether the device has heard it, on whichever of its sessions.
+
+    Anybody on the way can say that it knows none: so that counts for nothing.
+    """
     device = tombstone.device
-    try:
-        connection = await Connection.open(tombstone.host, tombstone.port, device.device_id)
+    for session in device.sessions:
         try:
-            await _unpair(await resume(connection, device.sessions[0]))
-        except RefusedError as error:
-            if error.failure is not Failure.SESSION_UNKNOWN:
-                raise
-            # Anybody on the way can say so: it costs a farewell at most, no session.
-        finally:
-            connection.abort()
-    except SecurePairError as error:
-        LOGGER.debug("%s is still to be told: %s", device.device_id, error)
-        return
-    await key_store.forget_tombstone(device.device_id)
+            connection = await Connection.open(address.host, address.port, device.device_id)
+            try:
+                await _unpair(await resume(connection, session))
+            finally:
+                connection.abort()
+        except SecurePairError as error:
+            LOGGER.debug("%s: %s", device.device_id, error)
+            continue
+        return True
+    return False
 
 
 async def _unpair(link: Link) -> None:

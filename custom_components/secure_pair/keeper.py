@@ -40,6 +40,13 @@ DESCRIPTION_SECONDS: Final = 10
 """How long a device may take to describe itself on a new connection."""
 
 
+HURRY_SECONDS: Final = 10.0
+"""How often at most an announcement brings the next try forward."""
+
+LASTING_SECONDS: Final = 30
+"""A link that lasts so long was a good one: after it, the next try comes at once."""
+
+
 class Device(Protocol):
     """What the keeper tells of the device's links."""
 
@@ -51,6 +58,9 @@ class Device(Protocol):
 
     def failed(self, failure: Failure) -> None:
         """Hear why a try to connect or to negotiate failed."""
+
+    def lost(self) -> None:
+        """Hear that the device knows no session, and that only the user may have a new one."""
 
     def renewed(self) -> None:
         """Hear that a new session was negotiated."""
@@ -91,11 +101,13 @@ class SessionKeeper:
         self._get_key_service = get_key_service
         self._device = device
         self._loop = asyncio.get_running_loop()
-        self._handshake = asyncio.Lock()
-        """One handshake per device at a time."""
+        self._handshake = key_store.handshake(device_id)
+        self._stopped = False
+        self._connection: Connection | None = None
+        """Of the handshake under way."""
         self._lost = asyncio.Event()
         self._try_now = asyncio.Event()
-        self._losses = Losses()
+        self._hurried = -HURRY_SECONDS
         self._adopting: Link | None = None
         self._described = self._loop.create_future()
         self._opened: Address | None = None
@@ -116,15 +128,19 @@ class SessionKeeper:
         Raises SecurePairError.
         """
         async with self._handshake:
-            if self.link is None:
+            if self.link is None and not self._stopped:
                 await self._resume_or_negotiate()
 
     async def keep_connected(self) -> None:
         """Link again whenever the link is lost; never returns."""
+        backoff = Backoff()
         while True:
+            linked_at = self._loop.time()
             await self._lost.wait()
             self._lost.clear()
-            backoff = Backoff()
+            # A link that was cut at once counts as one more failure.
+            lasted = self._loop.time() - linked_at >= LASTING_SECONDS
+            backoff = Backoff() if lasted else backoff.failed()
             while self.link is None:
                 await self._pause(backoff.delay(random.random()))  # noqa: S311
                 try:
@@ -134,10 +150,20 @@ class SessionKeeper:
                     self.failure = error.failure
                     self._device.failed(error.failure)
                     backoff = backoff.failed()
+                except Exception:  # noqa: BLE001
+                    # Whatever it was: a device that is never tried again is lost.
+                    LOGGER.exception("Unexpected error while connecting to %s", self._name)
+                    backoff = backoff.failed()
 
     def try_now(self) -> None:
-        """Do not wait for the next try: the device was just heard of."""
-        self._try_now.set()
+        """Do not wait for the next try: the device was just heard of.
+
+        Anybody can say so: it shortens a wait now and then, no more.
+        """
+        now = self._loop.time()
+        if now - self._hurried >= HURRY_SECONDS:
+            self._hurried = now
+            self._try_now.set()
 
     async def _pause(self, seconds: float) -> None:
         self._try_now.clear()
@@ -151,6 +177,8 @@ class SessionKeeper:
         `asked_by_user`: also where the device was reset since. Raises SecurePairError.
         """
         async with self._handshake:
+            if self._stopped:
+                raise SecurePairError(Failure.CONNECTION_LOST, "the entry is not loaded")
             device = await self._paired()
             self._renewing = True
             try:
@@ -162,7 +190,10 @@ class SessionKeeper:
                     self._unlink(error)
 
     async def stop(self) -> None:
-        """End the link on purpose."""
+        """End the link, and any handshake under way, on purpose."""
+        self._stopped = True
+        if self._connection is not None:
+            self._connection.abort()
         links = (self.link, self._adopting)
         self.link = self._adopting = None
         for link in links:
@@ -172,7 +203,11 @@ class SessionKeeper:
     def described(self, link: Link) -> None:
         """Hear that the device has described itself on this link: it serves from now on."""
         if link is self._adopting:
+            former = self.link
             self._adopting, self.link, self.failure = None, link, None
+            if former is not None:
+                # What is still on its way there is older than what this link has said.
+                former.detach()
             if not self._described.done():
                 self._described.set_result(None)
 
@@ -190,8 +225,13 @@ class SessionKeeper:
                     break
                 continue
             self.session = session
+            try:
+                # At the first record, and never at a later one.
+                await self._confirm(device, session)
+            except BaseException:
+                link.abort()
+                raise
             await self._adopt(link)
-            await self._confirm(device, session)
             return
         if all(error.failure is Failure.SESSION_UNKNOWN for error in failures):
             await self._replace_lost(device)
@@ -200,11 +240,15 @@ class SessionKeeper:
 
     async def _replace_lost(self, device: PairedDevice) -> None:
         """Negotiate by itself; nothing is deleted, for the answer may be a forged one."""
-        now = self._loop.time()
-        self._losses.check(now)
-        self._losses = self._losses.try_at(now)
+        if not sessions.may_negotiate(device, asked_by_user=False):
+            self._device.lost()
+            raise SecurePairError(Failure.SESSION_UNKNOWN, "too many sessions are unconfirmed")
+        now, losses = self._loop.time(), self._key_store.losses
+        before = losses.get(self._device_id, Losses())
+        before.check(now)
+        losses[self._device_id] = tried = before.try_at(now)
         await self._negotiate(device, asked_by_user=False)
-        self._losses = self._losses.mend_at(now)
+        losses[self._device_id] = tried.mend_at(now)
 
     async def _resume(self, session: StoredSession) -> Link:
         connection = await self._open()
@@ -231,7 +275,7 @@ class SessionKeeper:
                 connection,
                 device,
                 key_service,
-                self._key_store.put_device,
+                partial(self._key_store.change_device, self._device_id),
                 expected_installation=None if asked_by_user else device.installation,
                 on_stage=self._log_stage,
             )
@@ -246,8 +290,8 @@ class SessionKeeper:
         """Let a new link serve as soon as the device has described itself on it."""
         former = self.link
         self._adopting, self._described = link, self._loop.create_future()
-        link.start(partial(self._device.receive, link), partial(self._ended, link))
         try:
+            link.start(partial(self._device.receive, link), partial(self._ended, link))
             async with asyncio.timeout(DESCRIPTION_SECONDS):
                 await self._described
         except TimeoutError as error:
@@ -263,11 +307,12 @@ class SessionKeeper:
 
     async def _confirm(self, device: PairedDevice, session: StoredSession) -> None:
         """Let the older sessions go, now that the device was heard on this one."""
-        confirmed = sessions.confirmed(device, session.session_id)
-        if confirmed is device:
+        if sessions.confirmed(device, session.session_id) is device:
             return
         try:
-            await self._key_store.put_device(confirmed)
+            await self._key_store.change_device(
+                self._device_id, lambda now: sessions.confirmed(now, session.session_id)
+            )
         except SecurePairError as error:
             # Nothing is lost: the session stays provisional until the next connection.
             LOGGER.warning("%s: %s", self._name, error)
@@ -281,7 +326,9 @@ class SessionKeeper:
             except SecurePairError as error:
                 failure = failure or error
                 continue
-            self._opened = address
+            self._opened, self._connection = address, connection
+            if self._stopped:
+                connection.abort()
             return connection
         raise failure or SecurePairError(Failure.CANNOT_CONNECT)
 

@@ -6,6 +6,7 @@ that fails changes nothing. A file that cannot be read is never overwritten.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,8 +24,12 @@ from .protocol.errors import Failure, SecurePairError
 from .protocol.keys import EMPTY_PAIRING_SECRET
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
+from .reconnect import Losses
 
 VERSION: Final = 1
+
+type Rule = Callable[[PairedDevice], PairedDevice]
+"""What is to be kept of a device, from what is kept of it at that moment."""
 
 _KEY_STORE: HassKey[KeyStore] = HassKey(f"{DOMAIN}.key_store")
 
@@ -46,6 +51,8 @@ class Tombstone:
     device: PairedDevice
     host: str
     port: int
+    buried_at: float = 0.0
+    """Unix time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +88,10 @@ class KeyStore:
         self._path = path
         self._lock = asyncio.Lock()
         self._content: _Content | None = None
+        self._handshakes: dict[str, asyncio.Lock] = {}
+        self.losses: dict[str, Losses] = {}
+        """Of each device, and not stored: while Home Assistant runs, however often an entry
+        is set up meanwhile."""
 
     async def key_services(self) -> Mapping[str, TerminalToken]:
         """Return the tokens by their key service's URL."""
@@ -94,39 +105,63 @@ class KeyStore:
         """Return the devices that are still to be told, by device id."""
         return (await self._read()).tombstones
 
-    async def put_device(self, device: PairedDevice, token: TerminalToken | None = None) -> None:
-        """Keep a device's sessions, and the token it was paired with if it is new.
+    async def pair_device(
+        self, device: PairedDevice, rule: Rule, token: TerminalToken
+    ) -> PairedDevice:
+        """Apply a rule to a device that is being paired; return what is kept of it now.
 
-        A tombstone of the device has no more meaning.
+        It is as given, with installation and sessions as they were kept of it before; its
+        token is kept too, and
+        a tombstone of it has no more meaning.
         """
+        changed = device
 
-        def put(content: _Content) -> _Content:
-            key_services = content.key_services
-            if token is not None:
-                key_services = {**key_services, device.key_service: token}
+        def change(content: _Content) -> _Content:
+            nonlocal changed
+            known = content.devices.get(device.device_id, device)
+            changed = rule(
+                replace(device, installation=known.installation, sessions=known.sessions)
+            )
+            content = _with_token(content, device.key_service, token)
             return replace(
                 content,
-                key_services=key_services,
-                devices={**content.devices, device.device_id: device},
+                devices={**content.devices, device.device_id: changed},
                 tombstones=_without(content.tombstones, device.device_id),
             )
 
-        await self._change(put)
+        await self._change(change)
+        return changed
+
+    def handshake(self, device_id: str) -> asyncio.Lock:
+        """Return the lock that lets one handshake with a device happen at a time."""
+        return self._handshakes.setdefault(device_id, asyncio.Lock())
+
+    async def change_device(self, device_id: str, rule: Rule) -> PairedDevice:
+        """Apply a rule to what is kept of a device at that moment; return what is now.
+
+        Raises SecurePairError (session_not_stored) also where the device was removed.
+        """
+        changed: PairedDevice | None = None
+
+        def change(content: _Content) -> _Content:
+            nonlocal changed
+            if (device := content.devices.get(device_id)) is None:
+                raise SecurePairError(Failure.SESSION_NOT_STORED)
+            if (changed := rule(device)) is device:
+                return content
+            return replace(content, devices={**content.devices, device_id: changed})
+
+        await self._change(change)
+        assert changed is not None  # noqa: S101
+        return changed
 
     async def put_token(self, url: str, token: TerminalToken) -> None:
         """Keep a new token of a key service, for all of its devices."""
-
-        def put(content: _Content) -> _Content:
-            devices = {
-                device_id: replace(device, terminal_id=token.terminal_id)
-                if device.key_service == url
-                else device
-                for device_id, device in content.devices.items()
-            }
-            key_services = {**content.key_services, url: token}
-            return replace(content, key_services=key_services, devices=devices)
-
-        await self._change(put)
+        await self._change(lambda content: _with_token(content, url, token))
+        for device_id, device in (await self._read()).devices.items():
+            if device.key_service == url:
+                # The user has mended why a negotiation failed: the next may come at once.
+                self.losses.pop(device_id, None)
 
     async def bury_device(self, device_id: str, host: str, port: int) -> None:
         """Keep of a device only what it takes to tell it that this terminal has gone.
@@ -139,12 +174,9 @@ class KeyStore:
                 return content
             tombstones = content.tombstones
             if device.sessions:
-                newest = replace(
-                    device,
-                    sessions=device.sessions[:1],
-                    pairing_secret=EMPTY_PAIRING_SECRET,
-                )
-                tombstones = {**tombstones, device_id: Tombstone(newest, host, port)}
+                to_tell = replace(device, pairing_secret=EMPTY_PAIRING_SECRET)
+                tombstone = Tombstone(to_tell, host, port, time.time())
+                tombstones = {**tombstones, device_id: tombstone}
             devices = _without(content.devices, device_id)
             in_use = {device.key_service for device in devices.values()}
             return replace(
@@ -158,11 +190,16 @@ class KeyStore:
 
         await self._change(bury)
 
-    async def forget_tombstone(self, device_id: str) -> None:
-        """Forget a device that has been told."""
-        await self._change(
-            lambda content: replace(content, tombstones=_without(content.tombstones, device_id))
-        )
+    async def forget_tombstone(self, tombstone: Tombstone) -> None:
+        """Forget a device that has been told, unless it was buried anew meanwhile."""
+        device_id = tombstone.device.device_id
+
+        def forget(content: _Content) -> _Content:
+            if content.tombstones.get(device_id) is not tombstone:
+                return content
+            return replace(content, tombstones=_without(content.tombstones, device_id))
+
+        await self._change(forget)
 
     async def _read(self) -> _Content:
         async with self._lock:
@@ -170,7 +207,11 @@ class KeyStore:
 
     async def _read_once(self) -> _Content:
         if self._content is None:
-            self._content = await self._hass.async_add_executor_job(_read_file, self._path)
+            content = await self._hass.async_add_executor_job(_read_file, self._path)
+            if content is None:
+                # Not kept in memory: a file that is restored now shall not be overwritten.
+                return _Content()
+            self._content = content
         return self._content
 
     async def _change(self, change: Callable[[_Content], _Content]) -> None:
@@ -188,15 +229,28 @@ class KeyStore:
             self._content = content
 
 
+def _with_token(content: _Content, url: str, token: TerminalToken) -> _Content:
+    """Return it with a token, which may make this Home Assistant another terminal."""
+    devices = {
+        device_id: replace(device, terminal_id=token.terminal_id)
+        if device.key_service == url
+        else device
+        for device_id, device in content.devices.items()
+    }
+    key_services = {**content.key_services, url: token}
+    return replace(content, key_services=key_services, devices=devices)
+
+
 def _without[V](mapping: dict[str, V], key: str) -> dict[str, V]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
-def _read_file(path: Path) -> _Content:
+def _read_file(path: Path) -> _Content | None:
+    """Return what is in the file, or None where there is none."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return _Content()
+        return None
     except OSError as error:
         raise SecurePairError(Failure.STORAGE_UNREADABLE) from error
     try:

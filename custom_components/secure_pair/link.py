@@ -64,6 +64,8 @@ class Link:
         self._on_message: OnMessage | None = None
         self._on_end: OnEnd | None = None
         self._ended: SecurePairError | None = None
+        self._detached = False
+        self._complained = False
         self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
         self._ping: asyncio.TimerHandle | None = None
         self._pinged: float | None = None
@@ -122,6 +124,12 @@ class Link:
         self._stop_ping()
         await self._connection.close()
 
+    def detach(self) -> None:
+        """Hear nothing more of this link: another one serves."""
+        self._detached = True
+        self._on_end = None
+        self._stop_ping()
+
     def abort(self) -> None:
         """End the connection at once, without a word."""
         self._on_end = None
@@ -129,6 +137,9 @@ class Link:
         self._connection.abort()
 
     def _receive(self, message: AnyFromDevice) -> None:
+        if self._detached:
+            return
+        # Of records only: what came in pieces is as old as its beginning.
         self._up, self._up_at = message.up, self._loop.time()
         if isinstance(message, Pong) and self._pinged is not None:
             self.round_trip, self._pinged = self._up_at - self._pinged, None
@@ -140,7 +151,11 @@ class Link:
             raise SecurePairError(Failure.OUT_OF_ORDER, "a second Welcome")
         elif isinstance(message, Piece):
             self._assemble(message)
-        elif self._on_message is not None:
+        else:
+            self._deliver(message)
+
+    def _deliver(self, message: AnyFromDevice) -> None:
+        if self._on_message is not None:
             self._on_message(message)
         elif len(self._early) < _EARLY_MESSAGES:
             self._early.append(message)
@@ -153,15 +168,17 @@ class Link:
         except SecurePairError as error:
             if error.failure is not Failure.TOO_LARGE:
                 raise
-            # It costs only itself.
-            LOGGER.warning("%s", error)
+            # It costs only itself, and one line in the log, however often it comes.
+            if not self._complained:
+                self._complained = True
+                LOGGER.warning("%s: %s", self._connection.greeting.device_id, error)
             return
         if whole is None:
             return
         message = envelope.decode_from_device(whole)
         if not isinstance(message, Description | States | Picture):
             raise SecurePairError(Failure.OUT_OF_ORDER, "no message to send in pieces")
-        self._receive(message)
+        self._deliver(message)
 
     def _end(self, error: SecurePairError) -> None:
         self._ended = error
@@ -172,10 +189,12 @@ class Link:
             self._on_end(error)
 
     def _schedule_ping(self) -> None:
-        self._ping = self._loop.call_later(envelope.PING_SECONDS, self._send_ping)
+        dead_at = self._connection.last_record + envelope.DEAD_SECONDS
+        wait = min(envelope.PING_SECONDS, dead_at - self._loop.time())
+        self._ping = self._loop.call_later(max(wait, 0.001), self._send_ping)
 
     def _send_ping(self) -> None:
-        if self._loop.time() - self._connection.last_record > envelope.DEAD_SECONDS:
+        if self._loop.time() - self._connection.last_record >= envelope.DEAD_SECONDS:
             self._connection.fail(SecurePairError(Failure.TIMEOUT, "no sign of life"))
             return
         self.ping()

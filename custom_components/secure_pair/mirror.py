@@ -4,7 +4,7 @@ Every part is decoded by itself. One that is wrong costs only itself and one lin
 log, however often it comes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,18 +39,25 @@ class Mirror:
         self.info: DeviceInfo | None = None
         self.devices: dict[str, FurtherDevice] = {}
         self.entities: dict[str, Entity] = {}
+        self.named: set[str] = set()
+        """Keys of all entities in the description, also of those that make no sense."""
         self.states: dict[str, State] = {}
         self._complaints: set[str] = set()
 
     def describe(self, description: Description) -> Changes:
         """Take a description; what is wrong in it is left out."""
         self.info = description.device
-        self.devices = self._further_devices(description.devices)
+        former_devices, self.devices = self.devices, self._further_devices(description.devices)
         former, self.entities = self.entities, self._described(description.entities)
         changes = Changes()
         for key, entity in former.items():
             now = self.entities.get(key)
-            if now is None or type(now) is not type(entity) or now.device != entity.device:
+            if (
+                now is None
+                or type(now) is not type(entity)
+                or now.device != entity.device
+                or _is_part(now, self.devices) != _is_part(entity, former_devices)
+            ):
                 changes.gone.append(entity)
                 self.states.pop(key, None)
         gone = {entity.key for entity in changes.gone}
@@ -135,8 +142,10 @@ class Mirror:
 
     def _described(self, raws: Iterable[Raw]) -> dict[str, Entity]:
         entities: dict[str, Entity] = {}
+        self.named = set()
         for raw in raws:
             try:
+                self.named.add(model.state_key(raw))
                 entity = model.decode_entity(raw)
                 if entity.key in entities:
                     raise SecurePairError(Failure.OUT_OF_RANGE, f"{entity.key} is there twice")
@@ -154,3 +163,7 @@ class Mirror:
         if what not in self._complaints and len(self._complaints) < _COMPLAINTS:
             self._complaints.add(what)
             LOGGER.warning("%s: %s", self.name, what)
+
+
+def _is_part(entity: Entity, devices: Mapping[str, FurtherDevice]) -> bool | None:
+    return None if entity.device is None else devices[entity.device].part

@@ -29,8 +29,9 @@ class Stage(StrEnum):
 
 
 type OnStage = Callable[[Stage], None]
-type StoreDevice = Callable[[PairedDevice], Awaitable[None]]
-"""Makes it durable; raises SecurePairError (storage_failed)."""
+type StoreDevice = Callable[[Callable[[PairedDevice], PairedDevice]], Awaitable[PairedDevice]]
+"""Applies a rule to what is stored at that moment, durably, and returns what is stored now;
+raises SecurePairError (storage_failed, session_not_stored)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,11 +85,10 @@ async def negotiate(
     )
     proven = negotiation.receive_device_key(PRIMITIVES, responded, await connection.exchange(m5))
     on_stage(Stage.STORING)
-    device = sessions.negotiated(device, proven, time.time())
-    await store(device)
+    now = time.time()
+    await store(lambda stored: sessions.negotiated(stored, proven, now))
     on_stage(Stage.CONFIRMING)
     connection.send_payload(PRIMITIVES.encode(proven.confirmation))
     link = await Link.begin(connection, proven.traffic)
-    device = sessions.confirmed(device, proven.session_id)
-    await store(device)
+    device = await store(lambda stored: sessions.confirmed(stored, proven.session_id))
     return Paired(device, link, challenged.challenge.name)

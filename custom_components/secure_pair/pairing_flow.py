@@ -6,37 +6,30 @@ goes back to the step that can mend it.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_URL
 from homeassistant.core import callback
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    SelectSelector,
-    SelectSelectorConfig,
     TextSelector,
     TextSelectorConfig,
-    TextSelectorType,
 )
 
 from .connection import Connection
 from .const import (
-    CONF_FINGERPRINT,
-    CONF_KEY_SERVICE,
     CONF_NO_LABEL,
     CONF_SETUP_CODE,
     DOMAIN,
     LOGGER,
 )
 from .farewell import schedule_farewells
-from .key_service import KeyService, parse_fingerprint, parse_key_service_url, parse_token
-from .key_store import TerminalToken, get_key_store
+from .key_service import KeyService
+from .key_service_flow import KeyServiceFlow, form_errors
+from .key_store import Rule, TerminalToken, get_key_store
 from .pairing import Paired, Stage, negotiate
 from .protocol.errors import Failure, SecurePairError
 from .protocol.keys import EMPTY_PAIRING_SECRET
@@ -44,15 +37,6 @@ from .protocol.label import LabelKeys, SetupCode, parse_setup_code
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
 
-OTHER_KEY_SERVICE: Final = "other"
-
-KEY_SERVICE_SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
-        vol.Required(CONF_TOKEN): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
-        vol.Optional(CONF_FINGERPRINT): TextSelector(),
-    }
-)
 _LABEL_SCHEMA: Final = vol.Schema(
     {
         vol.Optional(CONF_SETUP_CODE): TextSelector(TextSelectorConfig(autocomplete="off")),
@@ -95,18 +79,13 @@ _LABEL_FAILURES: Final = frozenset(
 """What a setup code may mend, where none was asked for because the device is known."""
 
 
-class PairingFlow(ConfigFlow):
+class PairingFlow(KeyServiceFlow):
     """A flow that ends in a negotiation; the subclass says how it begins and what follows."""
 
     def __init__(self) -> None:
         """Begin with nothing typed."""
+        super().__init__()
         self._address: dict[str, Any] = {}
-        self._device_id = ""
-        self._key_service_input: dict[str, str] = {}
-        self._key_service: KeyService | None = None
-        self._token: TerminalToken | None = None
-        self._kept: tuple[str, TerminalToken] | None = None
-        """The key service of an earlier pairing: used without a question if it can be."""
         self._label_input: dict[str, Any] = {}
         self._setup_code: SetupCode | None = None
         self._label: LabelKeys | None = None
@@ -134,117 +113,14 @@ class PairingFlow(ConfigFlow):
             # What was said of another device's label does not hold for this one.
             self._label_input, self._setup_code, self._label = {}, None, None
 
+    @override
     async def next_step(self) -> ConfigFlowResult:
         """Go on where something is missing."""
-        if self._key_service is None and self._kept is not None:
-            (url, token), self._kept = self._kept, None
-            if (failure := await self._use_key_service(url, token)) is not None:
-                return await self._show_key_services(failure)
         if self._key_service is None:
-            return await self._show_key_services()
+            return await self.begin_key_service()
         if not self._label_input and self._pairing_secret is None:
             return self._show_label()
         return await self.async_step_pair()
-
-    # The key service
-
-    async def async_step_key_service(
-        self, user_input: dict[str, str] | None = None
-    ) -> ConfigFlowResult:
-        """Take one of the key services in use, or ask for another one."""
-        if user_input is None:
-            return await self._show_key_services()
-        url = user_input[CONF_KEY_SERVICE]
-        if url == OTHER_KEY_SERVICE:
-            return self._show_new_key_service()
-        self._key_service_input = {CONF_URL: url}
-        if (token := (await self._key_services()).get(url)) is None:
-            # Its last device was removed in the meantime.
-            return await self._show_key_services()
-        if (failure := await self._use_key_service(url, token)) is not None:
-            return await self._show_key_services(failure)
-        return await self.next_step()
-
-    async def _key_services(self) -> Mapping[str, TerminalToken]:
-        try:
-            return await get_key_store(self.hass).key_services()
-        except SecurePairError as error:
-            LOGGER.debug("%s", error)
-            return {}
-
-    async def _show_key_services(self, failure: Failure | None = None) -> ConfigFlowResult:
-        if not (known := await self._key_services()):
-            return self._show_new_key_service(failure)
-        url = self._key_service_input.get(CONF_URL)
-        schema = vol.Schema(
-            {
-                vol.Required(
-                    CONF_KEY_SERVICE, default=url if url in known else next(iter(known))
-                ): SelectSelector(
-                    SelectSelectorConfig(
-                        options=[*known, OTHER_KEY_SERVICE], translation_key="key_service"
-                    )
-                )
-            }
-        )
-        return self.async_show_form(
-            step_id="key_service",
-            data_schema=schema,
-            errors=_errors(failure),
-            description_placeholders={"device_id": self._device_id},
-        )
-
-    async def async_step_new_key_service(
-        self, user_input: dict[str, str] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for a key service, and for the token that it issued."""
-        if user_input is None:
-            return self._show_new_key_service()
-        self._key_service_input = user_input
-        failure = await self._try_token(user_input[CONF_URL], user_input)
-        if failure is not None:
-            return self._show_new_key_service(failure)
-        return await self.next_step()
-
-    async def _try_token(self, url: str, user_input: dict[str, str]) -> Failure | None:
-        """Use a key service with a token as it was typed; returns why it cannot be used."""
-        try:
-            parsed = str(parse_key_service_url(url))
-            token = TerminalToken(
-                parse_token(user_input[CONF_TOKEN]),
-                b"",
-                parse_fingerprint(user_input.get(CONF_FINGERPRINT, "")),
-            )
-        except SecurePairError as error:
-            return error.failure
-        return await self._use_key_service(parsed, token)
-
-    async def _use_key_service(self, url: str, token: TerminalToken) -> Failure | None:
-        """Ask whose token it is; returns why it cannot be used."""
-        service = KeyService(
-            async_get_clientsession(self.hass),
-            parse_key_service_url(url),
-            token.token,
-            token.fingerprint,
-        )
-        try:
-            terminal = await service.terminal()
-        except SecurePairError as error:
-            return error.failure
-        self._key_service_input = {**self._key_service_input, CONF_URL: url}
-        self._key_service = service
-        self._token = replace(token, terminal_id=terminal.terminal_id)
-        return None
-
-    def _show_new_key_service(self, failure: Failure | None = None) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id="new_key_service",
-            data_schema=self.add_suggested_values_to_schema(
-                KEY_SERVICE_SCHEMA, self._key_service_input
-            ),
-            errors=_errors(failure),
-            description_placeholders={"device_id": self._device_id},
-        )
 
     # The label
 
@@ -272,7 +148,7 @@ class PairingFlow(ConfigFlow):
         return self.async_show_form(
             step_id="label",
             data_schema=self.add_suggested_values_to_schema(_LABEL_SCHEMA, self._label_input),
-            errors=_errors(failure),
+            errors=form_errors(failure),
             description_placeholders={"device_id": self._device_id},
         )
 
@@ -285,7 +161,7 @@ class PairingFlow(ConfigFlow):
     def _show_retry(self, failure: str | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="retry",
-            errors=_errors(failure),
+            errors=form_errors(failure),
             description_placeholders={"device_id": self._device_id},
         )
 
@@ -317,22 +193,26 @@ class PairingFlow(ConfigFlow):
 
     async def _negotiate(self) -> Paired:
         service, token = self._key_service, self._token
-        if service is None or token is None:
-            raise SecurePairError(Failure.KEY_SERVICE_INVALID)
+        assert service is not None  # noqa: S101 - `next_step` sees to it
+        assert token is not None  # noqa: S101
         self._set_stage(Stage.CONNECTING)
         if self._setup_code is not None and self._label is None:
             self._label = await self.hass.async_add_executor_job(
                 self._setup_code.stretch, self._device_id
             )
         secret = self._label.pairing_secret if self._label else self._pairing_secret
-        known = await get_key_store(self.hass).device(self._device_id)
         device = PairedDevice(
             self._device_id,
             self._key_service_input[CONF_URL],
             token.terminal_id,
             secret or EMPTY_PAIRING_SECRET,
-            sessions=known.sessions if known else (),
         )
+        async with get_key_store(self.hass).handshake(self._device_id):
+            return await self._negotiate_alone(device, service, token)
+
+    async def _negotiate_alone(
+        self, device: PairedDevice, service: KeyService, token: TerminalToken
+    ) -> Paired:
         connection = await Connection.open(
             self._address[CONF_HOST], self._address[CONF_PORT], self._device_id
         )
@@ -341,7 +221,7 @@ class PairingFlow(ConfigFlow):
                 connection,
                 device,
                 service,
-                partial(self._store, token),
+                partial(self._store, device, token),
                 label=self._label,
                 on_stage=self._set_stage,
             )
@@ -350,10 +230,16 @@ class PairingFlow(ConfigFlow):
             connection.abort()
         return paired
 
-    async def _store(self, token: TerminalToken, device: PairedDevice) -> None:
-        # Before it is written: the flow may be closed while it is.
-        self._stored = device.sessions[0].session_id
-        await get_key_store(self.hass).put_device(device, token)
+    async def _store(
+        self, template: PairedDevice, token: TerminalToken, rule: Rule
+    ) -> PairedDevice:
+        def remember(stored: PairedDevice) -> PairedDevice:
+            device = rule(stored)
+            # Before it is written: the flow may be closed while it is.
+            self._stored = device.sessions[0].session_id
+            return device
+
+        return await get_key_store(self.hass).pair_device(template, remember, token)
 
     @callback
     def _set_stage(self, stage: Stage) -> None:
@@ -365,7 +251,8 @@ class PairingFlow(ConfigFlow):
         """Go on with the new session, or back to the step that can mend the failure."""
         pairing, self._pairing = self._pairing, None
         if pairing is None:
-            return self._show_label()
+            # Home Assistant's own call was here first.
+            return self._show_retry()
         try:
             paired = await pairing
         except SecurePairError as error:
@@ -381,9 +268,7 @@ class PairingFlow(ConfigFlow):
         if failure in _ADDRESS_FAILURES:
             return await self.show_address(failure)
         if failure in _KEY_SERVICE_FAILURES:
-            if CONF_TOKEN in self._key_service_input:
-                return self._show_new_key_service(failure)
-            return await self._show_key_services(failure)
+            return await self.mend_key_service(failure)
         if self._pairing_secret is not None and failure not in _LABEL_FAILURES:
             return self._show_retry(failure)
         return self._show_label(failure)
@@ -415,7 +300,3 @@ class PairingFlow(ConfigFlow):
             LOGGER.debug("%s", error)
             return
         schedule_farewells(self.hass)
-
-
-def _errors(failure: str | None) -> dict[str, str]:
-    return {} if failure is None else {"base": str(failure)}

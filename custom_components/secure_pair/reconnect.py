@@ -7,6 +7,8 @@ from .protocol.errors import Failure, SecurePairError
 
 MAX_SECONDS: Final = 60
 GROWTH: Final = 1.8
+_MOST_GROWTH: Final = 16
+"""More would only overflow one day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Backoff:
         """
         if self.tries == 0:
             return 0.0
-        return min(GROWTH ** (self.tries - 1), MAX_SECONDS) * (0.75 + spread / 2)
+        return min(GROWTH ** min(self.tries - 1, _MOST_GROWTH), MAX_SECONDS) * (0.75 + spread / 2)
 
     def failed(self) -> Backoff:
         """Return the policy after one more failure."""
@@ -35,7 +37,8 @@ NEGOTIATION_SECONDS: Final = 600
 
 LOSS_SECONDS: Final = 3600
 LOSSES: Final = 2
-"""So many unexplained losses within that time mean that something else is wrong."""
+"""So many unexplained losses within that time, the one at hand among them, mean that
+something else is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Losses:
 
     def check(self, now: float) -> None:
         """Raise SecurePairError (identity_in_use, session_unknown) where it has to wait."""
-        if len([at for at in self.mended if now - at < LOSS_SECONDS]) >= LOSSES:
+        if len([at for at in self.mended if now - at < LOSS_SECONDS]) + 1 >= LOSSES:
             raise SecurePairError(Failure.IDENTITY_IN_USE)
         if self.tried is not None and now - self.tried < NEGOTIATION_SECONDS:
             raise SecurePairError(Failure.SESSION_UNKNOWN)

@@ -45,6 +45,9 @@ class Renewal:
         self._renew = renew
         self._troubles = troubles
         self._timers: list[CALLBACK_TYPE] = []
+        self._tried = -float(RETRY_SECONDS)
+        """When it was tried last, on the loop's clock: a connection that is cut again and
+        again must not make it try more often."""
 
     @callback
     def schedule(self, schedule: Schedule | None, *, by_itself: bool) -> None:
@@ -56,7 +59,8 @@ class Renewal:
             return
         self._call(schedule.warn_in, self._warn)
         if by_itself:
-            self._call(schedule.renew_in, self._try)
+            again_in = self._tried + RETRY_SECONDS - self._hass.loop.time()
+            self._call(max(schedule.renew_in, again_in), self._try)
 
     @callback
     def cancel(self) -> None:
@@ -76,8 +80,12 @@ class Renewal:
         self._troubles.raise_repair(KEY_RUNS_OUT)
 
     async def _try(self, _: datetime) -> None:
+        self._tried = self._hass.loop.time()
         try:
             await self._renew()
         except SecurePairError as error:
             LOGGER.debug("No renewal: %s", error)
+            self._call(RETRY_SECONDS, self._try)
+        except Exception:  # noqa: BLE001 - it goes on by itself
+            LOGGER.exception("Unexpected error while renewing")
             self._call(RETRY_SECONDS, self._try)

@@ -64,6 +64,16 @@ _TROUBLES: Final = {
 }
 """Every other failure passes by itself, and is only in the log."""
 
+_KEY_SERVICES: Final = frozenset(
+    {
+        Failure.AUTHORIZATION_REJECTED,
+        Failure.EPOCH_REFUSED,
+        Failure.NOT_YOURS,
+        Failure.OWNED_BY_ANOTHER,
+    }
+)
+"""Failures that are over with a new session only: a resumption does not ask the key service."""
+
 KEY_RUNS_OUT: Final = "key_runs_out"
 """The repair for a key that could not be renewed, with a quarter of its lifetime left."""
 
@@ -80,6 +90,7 @@ class Troubles:
         self._hass = hass
         self._entry = entry
         self._told: dict[SecurityEvent, float] = {}
+        self._raised: dict[str, float] = {}
         self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
 
     @callback
@@ -91,21 +102,39 @@ class Troubles:
         if trouble.repair:
             self.raise_repair(failure.value)
         if trouble.reauth:
-            self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
+            self.pair_again(failure)
 
     @callback
-    def solved(self) -> None:
-        """Take back every repair: the device and this terminal understand each other."""
-        for repair in REPAIRS - {KEY_RUNS_OUT}:
+    def pair_again(self, failure: Failure) -> None:
+        """Ask for what only the user has, or may decide; once, until it is answered."""
+        self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
+
+    @callback
+    def connected(self) -> None:
+        """Take back what is over when the device and this terminal understand each other."""
+        for repair in REPAIRS - {KEY_RUNS_OUT} - _KEY_SERVICES:
             self.take_back(repair)
 
     @callback
+    def renewed(self) -> None:
+        """Take back the rest, and tell: the key service has agreed as well."""
+        for repair in _KEY_SERVICES:
+            self.take_back(repair)
+        self.tell(SecurityEvent.RENEWED)
+
+    @callback
     def raise_repair(self, repair: str) -> None:
-        """Show a repair; showing it again changes nothing."""
+        """Show a repair; one that has just gone by itself does not come back for a while."""
+        now = self._hass.loop.time()
+        issue = issue_id(self._entry.entry_id, repair)
+        is_shown = ir.async_get(self._hass).async_get_issue(DOMAIN, issue) is not None
+        if not is_shown and now - self._raised.get(repair, -QUIET_SECONDS) < QUIET_SECONDS:
+            return
+        self._raised[repair] = now
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            issue_id(self._entry.entry_id, repair),
+            issue,
             data={"entry_id": self._entry.entry_id},
             is_fixable=True,
             severity=ir.IssueSeverity.WARNING,

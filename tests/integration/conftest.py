@@ -3,21 +3,20 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 
-from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal
-from cloud_stub.app import create_app
 from cloud_stub.devices import add_device
 from cloud_stub.registration import parse_registration
-from cloud_stub.server import running as running_cloud
-from cloud_stub.store import Store as CloudStore
-from cloud_stub.store import open_store
+from cloud_stub.settings import Settings
+from device_stub.appliances.appliance import Appliance, build_in
 from device_stub.device import Device
 from device_stub.factory import NewDevice, make_device
 from device_stub.lock import DoorLock
@@ -25,12 +24,31 @@ from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store as DeviceStore
 
+from .attacker import Attacker, attacking
 from .flows import Answers, pair
+from .home import Home, Make
+from .house import House
+from .key_services import KeyService as KeyService  # noqa: PLC0414 - tests take it from here
+from .key_services import running_key_service
+from .relay import Relay
 
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 
+
+class Install(Protocol):
+    """Builds a device in, and pairs it."""
+
+    async def __call__(self, make: Make, name: str = "Virtual device") -> Home: ...
+
+
+class InstallAppliance(Protocol):
+    """Pairs an appliance whose motions are over at once, and whose time a test lets pass."""
+
+    async def __call__(self, appliance: Appliance, name: str = "Virtual device") -> Home: ...
+
+
 DEVICE_ID = "aabbccddeeff"
-ACCOUNT = "owner"
+OTHER_ID = "aabbccddee00"
 
 
 @pytest.fixture(autouse=True)
@@ -45,29 +63,19 @@ def _ready(
     (tmp_path / "config").mkdir()
 
 
-@dataclass
-class KeyService:
-    """The real key service, on a real socket."""
-
-    store: CloudStore
-    url: str
-    terminal: IssuedTerminal
-    _stack: AsyncExitStack = field(repr=False)
-
-    async def stop(self) -> None:
-        """Let it go away."""
-        await self._stack.aclose()
+@pytest.fixture
+def settings() -> Settings:
+    """What the key service's operator has set; a test may have another."""
+    return Settings()
 
 
 @pytest.fixture
-async def key_service(tmp_path: Path, hass: HomeAssistant) -> AsyncGenerator[KeyService]:
+async def key_service(
+    tmp_path: Path, hass: HomeAssistant, settings: Settings
+) -> AsyncGenerator[KeyService]:
     """A key service with one account and one terminal."""
-    async with open_store(tmp_path / "cloud") as store:
-        await add_account(store, ACCOUNT)
-        terminal = await add_terminal(store, ACCOUNT)
-        async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(running_cloud(create_app(store)))
-            yield KeyService(store, url, terminal, stack)
+    async with running_key_service(tmp_path / "cloud", settings=settings) as service:
+        yield service
 
 
 @dataclass
@@ -85,6 +93,16 @@ class VirtualLock:
         return self.made.setup_code.text
 
 
+@asynccontextmanager
+async def running_lock(made: NewDevice, path: Path) -> AsyncGenerator[VirtualLock]:
+    """A lock whose bolt moves at once."""
+    lock = DoorLock()
+    lock.set_speed(math.inf)
+    device = Device(made.data, [lock], DeviceStore(path, made.data.device_id))
+    async with running_device(device) as server:
+        yield VirtualLock(made, device, lock, server)
+
+
 @pytest.fixture(scope="session")
 def made() -> NewDevice:
     """One lock from its maker for all tests: its label takes a while."""
@@ -96,17 +114,30 @@ async def virtual_lock(
     tmp_path: Path, hass: HomeAssistant, made: NewDevice
 ) -> AsyncGenerator[VirtualLock]:
     """A labelled lock whose bolt moves at once."""
-    lock = DoorLock()
-    lock.set_speed(math.inf)
-    device = Device(made.data, [lock], DeviceStore(tmp_path / "lock.json", DEVICE_ID))
-    async with running_device(device) as server:
-        yield VirtualLock(made, device, lock, server)
+    async with running_lock(made, tmp_path / "lock.json") as lock:
+        yield lock
+
+
+@pytest.fixture(scope="session")
+def made_other() -> NewDevice:
+    """Another lock of the same model."""
+    return make_device(OTHER_ID, "Virtual door lock", "Back door")
+
+
+@pytest.fixture
+async def other_lock(
+    tmp_path: Path, key_service: KeyService, made_other: NewDevice
+) -> AsyncGenerator[VirtualLock]:
+    """It runs, and is registered; nobody owns it yet."""
+    await key_service.register(made_other)
+    async with running_lock(made_other, tmp_path / "other.json") as lock:
+        yield lock
 
 
 @pytest.fixture
 async def registered(key_service: KeyService, virtual_lock: VirtualLock) -> None:
     """The maker has registered the lock; nobody owns it yet."""
-    await add_device(key_service.store, parse_registration(virtual_lock.made.registration))
+    await key_service.register(virtual_lock.made)
 
 
 @pytest.fixture
@@ -116,8 +147,20 @@ def answers(key_service: KeyService, virtual_lock: VirtualLock, registered: None
         host="127.0.0.1",
         port=virtual_lock.server.port,
         url=key_service.url,
-        token=key_service.terminal.token.reveal().decode(),
+        token=key_service.token,
         setup_code=virtual_lock.setup_code,
+    )
+
+
+@pytest.fixture
+def other_answers(key_service: KeyService, other_lock: VirtualLock) -> Answers:
+    """The same for the other lock."""
+    return Answers(
+        host="127.0.0.1",
+        port=other_lock.server.port,
+        url=key_service.url,
+        token=key_service.token,
+        setup_code=other_lock.setup_code,
     )
 
 
@@ -125,6 +168,73 @@ def answers(key_service: KeyService, virtual_lock: VirtualLock, registered: None
 async def entry(hass: HomeAssistant, answers: Answers) -> ConfigEntry:
     """The lock, paired and set up."""
     return await pair(hass, answers)
+
+
+@pytest.fixture
+async def attacker(virtual_lock: VirtualLock) -> AsyncGenerator[Attacker]:
+    """Somebody in front of the lock, who only looks until a test says otherwise."""
+    async with attacking(virtual_lock.server.port) as attacker:
+        yield attacker
+
+
+@pytest.fixture
+async def house(
+    hass: HomeAssistant,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    attacker: Attacker,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> House:
+    """The lock, paired through the attacker; whoever waits between two tries waits shortly."""
+    monkeypatch.setattr("custom_components.secure_pair.reconnect.MAX_SECONDS", 0.01)
+    # The kinds of entity that a lock has: to set up all others takes a while.
+    kinds = (Platform.BUTTON, Platform.EVENT, Platform.LOCK, Platform.SENSOR)
+    monkeypatch.setattr("custom_components.secure_pair.PLATFORMS", kinds)
+    entry = await pair(hass, replace(answers, port=attacker.port))
+    lock, device, server = virtual_lock.lock, virtual_lock.device, virtual_lock.server
+    house = House(hass, entry, device, lock, server, attacker, until)
+    house.watch()
+    return house
+
+
+@pytest.fixture
+async def install(
+    hass: HomeAssistant, key_service: KeyService, tmp_path: Path, made: NewDevice
+) -> AsyncGenerator[Install]:
+    """Pair a device with Home Assistant; at most one in a test."""
+    async with AsyncExitStack() as stack:
+
+        async def build(make: Make, name: str = "Virtual device") -> Home:
+            data = replace(made.data, name=name, model="Virtual")
+            device = make(data, DeviceStore(tmp_path / "device.json", DEVICE_ID))
+            server = await stack.enter_async_context(running_device(device))
+            relay = Relay(server.port)
+            await relay.mend()
+            stack.push_async_callback(relay.cut)
+            await add_device(key_service.store, parse_registration(made.registration))
+            assert made.setup_code is not None
+            answers = Answers(
+                host="127.0.0.1",
+                port=relay.port,
+                url=key_service.url,
+                token=key_service.terminal.token.reveal().decode(),
+                setup_code=made.setup_code.text,
+            )
+            return Home(hass, await pair(hass, answers), device, server, relay)
+
+        yield build
+
+
+@pytest.fixture
+def install_appliance(install: Install) -> InstallAppliance:
+    """Pair an appliance with Home Assistant."""
+
+    async def build(appliance: Appliance, name: str = "Virtual device") -> Home:
+        appliance.set_speed(math.inf)
+        return await install(lambda data, store: build_in(appliance, data, store), name)
+
+    return build
 
 
 @pytest.fixture

@@ -107,6 +107,29 @@ class Failure(StrEnum):
     STORAGE_UNREADABLE = "storage_unreadable", "the stored sessions cannot be read"
 
 
+REFUSALS = frozenset(
+    {
+        Failure.AUTHORIZATION_REJECTED,
+        Failure.BUSY,
+        Failure.CHALLENGE_EXPIRED,
+        Failure.CONNECTION_LOST,
+        Failure.DEVICE_RESET,
+        Failure.EPOCH_REFUSED,
+        Failure.MALFORMED,
+        Failure.OUT_OF_ORDER,
+        Failure.SESSION_UNKNOWN,
+        Failure.STORAGE_FAILED,
+        Failure.TABLE_FULL,
+        Failure.TERMINAL_REVOKED,
+        Failure.TERMINAL_UNPROVEN,
+        Failure.TIMEOUT,
+        Failure.TOO_LARGE,
+        Failure.VERSION_NOT_SUPPORTED,
+    }
+)
+"""What a device may say in an Error frame; anybody on the way can say it too."""
+
+
 class SecurePairError(Exception):
     """A failure with its code; the text never holds a secret."""
 

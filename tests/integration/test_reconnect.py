@@ -1,0 +1,82 @@
+"""When to try again, and when to renew: the policies by themselves."""
+
+import pytest
+
+from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
+from custom_components.secure_pair.reconnect import (
+    LOSS_SECONDS,
+    MAX_SECONDS,
+    NEGOTIATION_SECONDS,
+    Backoff,
+    Losses,
+)
+from custom_components.secure_pair.renewal import Schedule
+
+
+def refusal(losses: Losses, now: float) -> Failure | None:
+    try:
+        losses.check(now)
+    except SecurePairError as error:
+        return error.failure
+    return None
+
+
+def test_backoff() -> None:
+    """At once, then ever later, but never later than that."""
+    backoff, delays = Backoff(), []
+    for _ in range(12):
+        delays.append(backoff.delay(0.5))
+        backoff = backoff.failed()
+    assert delays[:3] == pytest.approx([0, 1, 1.8])
+    assert delays == sorted(delays)
+    assert delays[-1] == MAX_SECONDS
+    assert 0 < backoff.delay(0) == 0.75 * MAX_SECONDS < backoff.delay(0.999) < 1.25 * MAX_SECONDS
+    assert Backoff().delay(0.999) == 0
+
+
+def test_first_loss() -> None:
+    assert refusal(Losses(), 0) is None
+
+
+def test_a_try_that_failed() -> None:
+    """Ten minutes: the same loss again."""
+    losses = Losses().try_at(1000)
+    assert refusal(losses, 1000) is Failure.SESSION_UNKNOWN
+    assert refusal(losses, 1000 + NEGOTIATION_SECONDS - 1) is Failure.SESSION_UNKNOWN
+    assert refusal(losses, 1000 + NEGOTIATION_SECONDS) is None
+
+
+def test_second_loss_within_an_hour() -> None:
+    losses = Losses().try_at(1000).mend_at(1000)
+    assert refusal(losses, 1001) is Failure.IDENTITY_IN_USE
+    assert refusal(losses, 1000 + LOSS_SECONDS - 1) is Failure.IDENTITY_IN_USE
+    assert refusal(losses, 1000 + LOSS_SECONDS) is None
+
+
+def test_losses_far_apart() -> None:
+    losses, now = Losses(), 0.0
+    for _ in range(5):
+        now += LOSS_SECONDS
+        assert refusal(losses, now) is None
+        losses = losses.try_at(now).mend_at(now)
+    assert refusal(losses, now + 1) is Failure.IDENTITY_IN_USE
+    # It does not grow for ever.
+    assert len(losses.mended) <= 2
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "remaining", "renew_in", "warn_in"),
+    [
+        (1000, 1000, 500, 750),
+        (1000, 600, 100, 350),
+        (1000, 500, 0, 250),
+        (1000, 250, 0, 0),
+        (1000, 1, 0, 0),
+        (1000, 0, 0, 0),
+        (1, 1, 0.5, 0.75),
+        ((1 << 32) - 1, (1 << 32) - 1, ((1 << 32) - 1) / 2, ((1 << 32) - 1) * 3 / 4),
+    ],
+)
+def test_schedule(lifetime: int, remaining: int, renew_in: float, warn_in: float) -> None:
+    schedule = Schedule(lifetime, remaining)
+    assert (schedule.renew_in, schedule.warn_in) == (renew_in, warn_in)

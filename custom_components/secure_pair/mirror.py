@@ -106,6 +106,8 @@ class Mirror:
         """Return an event that one of the entities can have."""
         try:
             event = model.decode_event(raw)
+            if self._is_left_out(event.key):
+                return None
             source = self.entities.get(event.key)
             if not isinstance(source, model.reporting.EventSource):
                 raise SecurePairError(Failure.OUT_OF_RANGE, f"no event source {event.key}")
@@ -122,10 +124,15 @@ class Mirror:
         except SecurePairError as error:
             self._complain(f"a state is left out: {error}")
             return None
-        if key not in self.entities:
+        if key in self.entities:
+            return key
+        if not self._is_left_out(key):
             self._complain(f"a state is left out: there is no entity {key}")
-            return None
-        return key
+        return None
+
+    def _is_left_out(self, key: str) -> bool:
+        """Tell whether the entity was described, but is not shown: why has been said."""
+        return key in self.named and key not in self.entities
 
     def _further_devices(self, raws: Iterable[Raw]) -> dict[str, FurtherDevice]:
         devices: dict[str, FurtherDevice] = {}

@@ -2,20 +2,26 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import (
+    ConfigEntriesFlowManager,
+    ConfigEntry,
+    OptionsFlowManager,
+)
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowManager
 
 from cloud_stub.devices import add_device
 from cloud_stub.registration import parse_registration
 from cloud_stub.settings import Settings
+from custom_components.secure_pair.const import DOMAIN
 from device_stub.appliances.appliance import Appliance, build_in
 from device_stub.device import Device
 from device_stub.factory import NewDevice, make_device
@@ -31,6 +37,7 @@ from .house import House
 from .key_services import KeyService as KeyService  # noqa: PLC0414 - tests take it from here
 from .key_services import running_key_service
 from .relay import Relay
+from .texts import missing, texts
 
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -61,6 +68,26 @@ def _ready(
     """Let the integration be found, sockets work, and each test have its own storage."""
     hass.config.config_dir = str(tmp_path / "config")
     (tmp_path / "config").mkdir()
+
+
+@pytest.fixture(autouse=True)
+def _every_step_has_its_texts(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Look at whatever a flow of the integration shows, in every test."""
+    handle, without = FlowManager._async_handle_step, list[str]()
+
+    async def look(manager: Any, flow: Any, *args: Any) -> Any:
+        result = await handle(manager, flow, *args)
+        section: dict[type, str] = {
+            ConfigEntriesFlowManager: "config",
+            OptionsFlowManager: "options",
+        }
+        if result["handler"] == DOMAIN and (name := section.get(type(manager))):
+            without.extend(missing(texts()[name], result))
+        return result
+
+    monkeypatch.setattr(FlowManager, "_async_handle_step", look)
+    yield
+    assert not without
 
 
 @pytest.fixture
@@ -199,8 +226,18 @@ async def house(
 
 
 @pytest.fixture
+async def quick_loop(hass: HomeAssistant) -> None:
+    """No debugging of the event loop: half of the time would go into a stack for each callback."""
+    asyncio.get_running_loop().set_debug(enabled=False)
+
+
+@pytest.fixture
 async def install(
-    hass: HomeAssistant, key_service: KeyService, tmp_path: Path, made: NewDevice
+    hass: HomeAssistant,
+    quick_loop: None,
+    key_service: KeyService,
+    tmp_path: Path,
+    made: NewDevice,
 ) -> AsyncGenerator[Install]:
     """Pair a device with Home Assistant; at most one in a test."""
     async with AsyncExitStack() as stack:

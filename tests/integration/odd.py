@@ -49,7 +49,7 @@ class OddDevice(Device):
     def say(self, *states: object) -> None:
         """Send states, right or wrong, as they are."""
         for live in self.live:
-            live.send(States(self.up, False, tuple(map(raw, states))))
+            live.send(States(self.up, full=False, states=tuple(map(raw, states))))
 
     def tell(self, event: object) -> None:
         """Send an event, right or wrong."""

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from homeassistant.util.yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 INTEGRATION = ROOT / "custom_components" / "secure_pair"
@@ -52,4 +52,4 @@ def read_json(path: str) -> Any:
 
 
 def read_yaml(path: str) -> Any:
-    return yaml.safe_load((INTEGRATION / path).read_text())
+    return parse_yaml((INTEGRATION / path).read_text())

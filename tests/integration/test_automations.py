@@ -149,8 +149,9 @@ SCENES: dict[str, Scene[Any]] = {
         _door,
         open_door,
         close_door,
-        lambda home, door: door.lock.position is LockPosition.LOCKED
-        and home.state("lock") == "locked",
+        lambda home, door: (
+            door.lock.position is LockPosition.LOCKED and home.state("lock") == "locked"
+        ),
     ),
     "Tell who has come home": Scene(
         "Front door",
@@ -178,24 +179,28 @@ SCENES: dict[str, Scene[Any]] = {
         WaterHeating,
         shower,
         leak,
-        lambda home, heater: notified(home, "leak") is not None
-        and home.state("water_heater") == "off",
+        lambda home, heater: (
+            notified(home, "leak") is not None and home.state("water_heater") == "off"
+        ),
     ),
     "Light in the hall": Scene(
         "Gateway",
         Gateway,
         come_by_the_back_door,
         come_by_the_front_door,
-        lambda home, gateway: gateway.sockets[0].switch.on
-        and home.state("socket_1_switch") == "on",
+        lambda home, gateway: (
+            gateway.sockets[0].switch.on and home.state("socket_1_switch") == "on"
+        ),
     ),
     "Lock the garage with the house": Scene(
         "Gateway",
         Gateway,
         unlock_all,
         leave,
-        lambda home, gateway: gateway.locks["lock_3"].position is LockPosition.LOCKED
-        and home.state("lock_3_lock") == "locked",
+        lambda home, gateway: (
+            gateway.locks["lock_3"].position is LockPosition.LOCKED
+            and home.state("lock_3_lock") == "locked"
+        ),
     ),
 }
 

@@ -9,13 +9,16 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from custom_components.secure_pair import commander
+from custom_components.secure_pair.protocol.envelope import Outcome
+from custom_components.secure_pair.protocol.model import access
 from device_stub.device import Device
 from device_stub.entity import Ending, Failed
 from device_stub.factory import FactoryData
 from device_stub.lock import DoorLock
 from device_stub.store import Store
-from secure_pair_protocol.commands import CAPACITY
-from secure_pair_protocol.envelope import Command, Outcome, Question, Result
+from secure_pair_protocol.commands import CAPACITY, Verdict
+from secure_pair_protocol.envelope import Command, Question, Result
+from secure_pair_protocol.envelope import Outcome as Said
 from secure_pair_protocol.model.access import LockAction, LockPosition
 
 from ..device_stub.terminal import Cloud, Terminal, Wire
@@ -60,9 +63,7 @@ class Door:
 
     def make(self, data: FactoryData, store: Store) -> Device:
         loop = asyncio.get_running_loop()
-        device = Device(
-            data, [self.lock, self.other], store, clock=lambda: self.now or loop.time()
-        )
+        device = Device(data, [self.lock, self.other], store, clock=lambda: self.now or loop.time())
         receive = device.commands.receive
 
         def keep(terminal_id: bytes, message: Command | Question) -> Any:
@@ -155,7 +156,7 @@ async def test_not_connected(home: Home, door: Door) -> None:
 async def carry_out(home: Home, key: str = "lock", do: Any = "unlock") -> None:
     """Command it as an entity does: Home Assistant asks nothing of one that is unavailable."""
     coordinator = home.coordinator
-    await coordinator.carry_out(coordinator.mirror.entities[key], LockAction(do=do))
+    await coordinator.carry_out(coordinator.mirror.entities[key], access.LockAction(do=do))
 
 
 # The connection breaks
@@ -219,9 +220,7 @@ async def test_claims_nothing_until_it_is_cleared_up(
     assert door.sent[0] == door.sent[1]
 
 
-async def test_patience_ends(
-    home: Home, door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_patience_ends(home: Home, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits is told that nobody knows; and it is cleared up all the same, later."""
     monkeypatch.setattr(commander, "PATIENCE_SECONDS", 0.01)
     task = await under_way(home, door)
@@ -414,15 +413,50 @@ async def test_breaks_again_and_again(
 
 async def test_entity_goes_while_it_is_commanded(home: Home, door: Door) -> None:
     task = await under_way(home, door)
+    entity = home.coordinator.mirror.entities["lock"]
     home.device.remove("lock")
     await home.heard()
     assert home.find("lock") is None
     door.lock.arrives.set()
     await task
-    with pytest.raises(HomeAssistantError):
-        await carry_out_raw(home)
+    # The device refuses whatever is still sent.
+    with pytest.raises(HomeAssistantError, match="unknown_entity"):
+        await home.coordinator.carry_out(entity, access.LockAction(do="unlock"))
 
 
-async def carry_out_raw(home: Home) -> None:
-    """Command an entity that has gone; the device says so."""
-    await home.coordinator.carry_out(SlowLock().entity, LockAction(do="unlock"))
+async def test_no_answer_makes_it_unclear(
+    home: Home, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that only swallows: the lock claims nothing, until the device is heard."""
+    monkeypatch.setattr(commander, "ANSWER_SECONDS", 0.01)
+    door.lock.arrives.set()
+    home.relay.hold(Toward.HOME_ASSISTANT)
+    task = order(home)
+    await home.until(lambda: home.state("lock") == "unknown")
+    assert home.state("other") == "locked"
+    home.relay.release()
+    await task
+    assert home.state("lock") == "unlocked"
+    assert not home.coordinator.unclear
+
+
+async def test_outcomes_of_nobodys_commands(home: Home, door: Door) -> None:
+    for result in Result:
+        for live in home.device.live:
+            live.send(Said(home.device.up, bytes(16), result, None, None))
+    await home.heard()
+    assert home.state("lock") == "locked"
+    door.lock.arrives.set()
+    await home.call("lock.unlock", "lock")
+    assert home.state("lock") == "unlocked"
+
+
+@pytest.mark.parametrize("result", [Result.UNKNOWN, Result.VOID, Result.RESTARTED])
+async def test_every_other_end_of_a_command(
+    home: Home, door: Door, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the device answers, it is said in words, and the lock shows its own state."""
+    monkeypatch.setattr(home.device.commands, "receive", lambda *_: Verdict(result))
+    assert await refused(order(home)) == f"command_{result}"
+    assert home.state("lock") == "locked"
+    assert not home.coordinator._commander._pending

@@ -81,7 +81,12 @@ async def test_devices_and_parts(
         "unlocked",
         "locked",
     ]
-    assert [home.state(f"socket_{number}_power") for number in (1, 2, 3, 4)] == ["0", "0", "60", "0"]
+    assert [home.state(f"socket_{number}_power") for number in (1, 2, 3, 4)] == [
+        "0",
+        "0",
+        "60",
+        "0",
+    ]
     assert not complaints(caplog)
 
 

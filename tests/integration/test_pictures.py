@@ -13,13 +13,13 @@ from PIL import Image as PilImage
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.secure_pair import requests
+from custom_components.secure_pair.protocol.envelope import Outcome
 from device_stub.appliances.camera import Surveillance
 from device_stub.lock import DoorLock
 from secure_pair_protocol.envelope import (
     PIECE_SIZE,
     Command,
     FromDevice,
-    Outcome,
     Picture,
     Piece,
     Pong,
@@ -98,7 +98,7 @@ async def test_no_picture(
     await home.cut()
     with pytest.raises(HomeAssistantError):
         await image(home)
-    assert await home.coordinator.picture(surveillance.camera.entity) is None
+    assert await home.coordinator.picture(home.coordinator.mirror.entities["camera"]) is None
     await home.back()
     assert await image(home)
     assert not complaints(caplog)
@@ -160,7 +160,7 @@ async def test_picture_that_never_ends(
     data = bytes(PIECE_SIZE)
     for transfer in range(1000, 1000 + 3):
         for number in range(MESSAGE_LIMIT // PIECE_SIZE + 50):
-            say(home, Piece(device.up, transfer, False, data))
+            say(home, Piece(device.up, transfer, last=False, data=data))
             if number % 64 == 0:
                 await home.heard()
                 assert sum(len(part or b"") for part in kept.values()) <= MESSAGE_LIMIT
@@ -180,10 +180,10 @@ async def test_many_pictures_that_never_end(home: Home) -> None:
     link = home.coordinator.keeper.link
     assert link is not None
     for transfer in range(1000, 1000 + OPEN_TRANSFERS):
-        say(home, Piece(home.device.up, transfer, False, b"begin"))
+        say(home, Piece(home.device.up, transfer, last=False, data=b"begin"))
     await home.heard()
     assert len(link._assembler._open) == OPEN_TRANSFERS
-    say(home, Piece(home.device.up, 2000, False, b"begin"))
+    say(home, Piece(home.device.up, 2000, last=False, data=b"begin"))
     await home.until(lambda: home.coordinator.keeper.link is not link)
     await home.connected()
     assert await image(home)
@@ -194,7 +194,7 @@ async def test_pieces_of_what_has_no_place_in_them(
     home: Home, inside: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It ends the connection, as every message that makes no sense; and a new one comes."""
-    say(home, Piece(home.device.up, 9, True, inside))
+    say(home, Piece(home.device.up, 9, last=True, data=inside))
     await home.until(lambda: not home.coordinator.connected)
     await home.connected()
     assert await image(home)

@@ -1,4 +1,4 @@
-"""Every platform against the zoo: each kind of entity, each way to have Home Assistant command it."""
+"""Every platform against the zoo: each kind of entity, and each action that it has."""
 
 import re
 from datetime import UTC, datetime
@@ -65,7 +65,9 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
         for record in caplog.records
         if record.levelname in {"WARNING", "ERROR", "CRITICAL"}
         and record.name.startswith(("homeassistant.", "custom_components."))
-        and re.search(r"secure_pair|virtual_device", f"{record.name} {(message := record.getMessage())}")
+        and re.search(
+            r"secure_pair|virtual_device", f"{record.name} {(message := record.getMessage())}"
+        )
         # This is said of every custom integration.
         and not message.startswith("We found a custom integration secure_pair")
     ]
@@ -97,7 +99,7 @@ async def test_states_follow_each_action(
         await home.settle()
         now = home.show(key)
         values = {name: now.attributes.get(name) for name in shown} | {"state": now.state}
-        assert values == values | shown, call
+        assert values == {**values, **shown}, call
     assert not warnings(caplog)
 
 

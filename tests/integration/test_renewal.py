@@ -1,6 +1,7 @@
 """The session key is renewed: by schedule, by the user, and unnoticed."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,10 +10,10 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from cloud_stub.settings import Settings
 from custom_components.secure_pair.renewal import RETRY_SECONDS
 from device_stub.live import LiveConnection
-from secure_pair_protocol.messages import ChallengeResponse
+from secure_pair_protocol.messages import ChallengeResponse, TerminalConfirmation
 from secure_pair_protocol.model.access import LockPosition
 
-from .attacker import Frame
+from .attacker import Frame, cutting
 from .conftest import KeyService
 from .house import BUTTON, House
 
@@ -173,6 +174,84 @@ def hold_the_bolt(house: House, moved: asyncio.Event) -> Callable[[], None]:
     """Let the bolt set off, and arrive when the returned function is called."""
     house.lock._pause = moved.wait  # type: ignore[method-assign, assignment]
     return moved.set
+
+
+async def test_four_stored(house: House) -> None:
+    """By itself it leaves no further unconfirmed session behind."""
+    first = house.session_id
+    house.attacker.tamper = cutting(TerminalConfirmation)
+    for _ in range(3):
+        with pytest.raises(HomeAssistantError):
+            await house.renew()
+    stored, before = house.stored, house.attacker.negotiations
+    assert len(stored) == 4
+    house.attacker.behave()
+    await house.fire(LIFETIME / 2 + 60)
+    assert house.attacker.negotiations == before
+    assert house.stored == stored
+    assert house.session_id == first
+    await house.works()
+    # The next connection clears that up, and then it goes on.
+    await house.reconnected(house.attacker.cut)
+    assert house.stored == [(first, False)]
+    await house.fire(LIFETIME / 2 + 60)
+    assert house.held == [house.session_id] != [first]
+
+
+async def test_a_device_that_does_not_describe_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new session counts all the same; Home Assistant comes back with it."""
+    first = house.session_id
+    with monkeypatch.context() as patch:
+        patch.setattr("custom_components.secure_pair.keeper.DESCRIPTION_SECONDS", 0.1)
+        patch.setattr(LiveConnection, "describe", lambda live: None)
+        with pytest.raises(HomeAssistantError) as caught:
+            await house.renew()
+        assert caught.value.translation_key == "timeout"
+        (new,) = house.held
+        await house.tries(2)
+        assert house.keeper.link is None
+        assert house.state == "unavailable"
+    await house.until(lambda: house.keeper.link is not None)
+    assert house.session_id == new != first
+    assert house.stored == [(new, False)]
+    await house.works()
+
+
+async def test_unloaded_in_the_middle(house: House) -> None:
+    first = house.session_id
+    gate = Gate(house)
+    renewing = asyncio.create_task(house.renew())
+    waiting = asyncio.create_task(house.renew())
+    await gate.reached.wait()
+    await house.unload()
+    for task in (renewing, waiting):
+        with pytest.raises(HomeAssistantError) as caught:
+            await task
+        assert caught.value.translation_key == "connection_lost"
+    gate.open.set()
+    house.attacker.behave()
+    assert house.stored == [(first, False)]
+    await house.load()
+    assert house.session_id == first
+    await house.works()
+
+
+async def test_removed_in_the_middle(house: House) -> None:
+    """Nothing of the device is kept again afterwards."""
+    gate = Gate(house)
+    renewing = asyncio.create_task(house.renew())
+    await gate.reached.wait()
+    house.attacker.tamper = None
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    gate.open.set()
+    with pytest.raises(HomeAssistantError):
+        await renewing
+    await house.hass.async_block_till_done()
+    content = json.loads(house.file.read_text())
+    assert content["devices"] == content["tombstones"] == {}
+    assert not house.held
 
 
 async def test_key_service_out_of_reach(house: House, key_service: KeyService) -> None:

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, authenticate
 from cloud_stub.ownership import claim, release
 from custom_components.secure_pair.const import DOMAIN
+from custom_components.secure_pair.repairs import async_create_fix_flow
 from custom_components.secure_pair.troubles import _TROUBLES
 from secure_pair_protocol import messages, sessions
 from secure_pair_protocol.errors import Failure
@@ -366,6 +367,11 @@ async def test_repairs_go_with_the_entry(scene: Scene) -> None:
     house = scene.house
     await another_initial_key(scene)
     assert house.repairs
+    flow = await house.fix("authorization_rejected")
     await house.hass.config_entries.async_remove(house.entry.entry_id)
     await house.hass.async_block_till_done()
     assert not house.repairs
+    # A fix flow that is still open has nothing to mend any more.
+    assert await flow.submit() == "session_not_stored"
+    with pytest.raises(ValueError, match="has gone"):
+        await async_create_fix_flow(house.hass, "x", {"entry_id": house.entry.entry_id})

@@ -22,6 +22,7 @@ from secure_pair_protocol.messages import (
 
 from .attacker import (
     Back,
+    Cut,
     Frame,
     Tamper,
     attacking,
@@ -108,6 +109,34 @@ async def test_m7_is_lost(house: House) -> None:
     assert r1s[0].connection != r1s[1].connection
     assert [r1.number for r1 in r1s] == [0, 0]
     assert house.attacker.negotiations == 0
+    assert house.stored == [(first, False)]
+    await house.works()
+
+
+async def test_one_of_two_is_unknown(house: House) -> None:
+    """As long as one session may still be good, none is made anew."""
+    first = house.session_id
+    house.attacker.tamper = cutting(TerminalConfirmation)
+    with pytest.raises(HomeAssistantError):
+        await house.renew()
+    stored = house.stored
+    assert [session_id for session_id, _ in stored][1:] == [first]
+    negotiations = house.attacker.negotiations
+
+    async def cut_the_older(seen: Frame) -> bytes:
+        if isinstance(message := seen.message, Resume) and message.session_id == first:
+            raise Cut
+        return seen.payload
+
+    house.attacker.tamper = cut_the_older
+    house.attacker.cut()
+    await house.tries(6)
+    assert house.keeper.link is None
+    assert house.attacker.negotiations == negotiations
+    assert house.stored == stored
+    house.attacker.behave()
+    await house.until(lambda: house.keeper.link is not None)
+    assert house.session_id == first
     assert house.stored == [(first, False)]
     await house.works()
 

@@ -1,16 +1,24 @@
 """What a device says: each entity for itself, and what is wrong costs only itself."""
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, override
 
+import msgspec
 import pytest
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 
-from device_stub.appliances.parts import Choice, Contact, Line, OnOff, Reading
+from device_stub.appliances.pace import Pace
+from device_stub.appliances.parts import Choice, Contact, Line, Notice, OnOff, Reading
+from device_stub.appliances.siren import VirtualSiren
 from device_stub.appliances.zoo import Zoo
-from secure_pair_protocol.model.switching import Switch
+from device_stub.appliances.zoo.update import VirtualUpdate
+from device_stub.entity import Ending
+from secure_pair_protocol.model.reporting import EventSource, Update, UpdateAction
+from secure_pair_protocol.model.switching import Siren, Switch
 from secure_pair_protocol.model.values import BinarySensor, Select, Sensor, TextInput
 
 from .conftest import Install, InstallAppliance
@@ -139,12 +147,20 @@ ODD_ENTITIES: list[tuple[object, str]] = [
 ]
 
 
+def _key_of(case: tuple[object, str]) -> str | None:
+    entity, _ = case
+    key = entity.get("key") if isinstance(entity, dict) else None
+    return key if isinstance(key, str) and key.startswith("x_") else None
+
+
 async def test_descriptions_that_make_no_sense(
     install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
     def make(*made: Any) -> OddDevice:
         device = OddDevice(*made)
         device.odd_entities = [entity for entity, _ in ODD_ENTITIES]
+        # A device tells the states of all that it has, and its events.
+        device.odd_states = [{"key": key} for key in odd_keys if key not in stateless]
         device.odd_devices = [
             {"key": "far", "name": "Far"},
             {"key": "far", "name": "Far again"},
@@ -152,8 +168,13 @@ async def test_descriptions_that_make_no_sense(
         ]
         return device
 
+    odd_keys = [key for key in map(_key_of, ODD_ENTITIES) if key is not None]
+    assert len(odd_keys) > 25
+    stateless = {"x_bell", "x_event", "x_button"}
     home = await install(make)
     # However often it is said.
+    for key in ("x_kind", *stateless):
+        odd(home).tell({"key": key, "type": "ring"})
     home.device.describe()
     await home.settle()
     await home.cut()
@@ -171,17 +192,13 @@ class Beside:
     """Entities whose states may be wrong."""
 
     def __init__(self) -> None:
-        self.select = Choice(
-            Select(key="select", name="Select", options=("a", "b")), option="a"
-        )
+        self.select = Choice(Select(key="select", name="Select", options=("a", "b")), option="a")
         self.timestamp = Reading(
             Sensor(key="timestamp", name="Timestamp", device_class="timestamp"),
             "2026-06-01T12:00:00+00:00",
         )
         self.date = Reading(Sensor(key="date", name="Date", device_class="date"), "2026-06-01")
-        self.power = Reading(
-            Sensor(key="power", name="Power", device_class="power", unit="W"), 5
-        )
+        self.power = Reading(Sensor(key="power", name="Power", device_class="power", unit="W"), 5)
         self.counter = Reading(Sensor(key="counter", name="Counter", precision=0), 5)
         self.text = Line(
             TextInput(key="text", name="Text", minimum=2, maximum=4, pattern="[A-Z]+"), "AB"
@@ -238,7 +255,9 @@ async def test_states_and_events_of_nobody(
 ) -> None:
     home = await install(OddDevice)
     for _ in range(3):
-        odd(home).say({"key": "nobody", "on": True}, {"on": True}, 7, {"key": "contact", "on": True})
+        odd(home).say(
+            {"key": "nobody", "on": True}, {"on": True}, 7, {"key": "contact", "on": True}
+        )
         for event in (
             {"key": "nobody", "type": "ring"},
             {"key": "switch", "type": "ring"},
@@ -281,9 +300,7 @@ async def test_burst_of_different_wrong_states(
     await works(home)
 
 
-async def test_burst_of_right_states(
-    install: Install, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_burst_of_right_states(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     home = await install(OddDevice)
     device = odd(home)
     for number in range(10_000):
@@ -327,7 +344,9 @@ async def test_an_update_writes_only_its_own_entity(
     await home.settle()
     # Those about the session tell how long the sign of life took.
     described = {home.entity_id(key) for key in entities_of(home)}
-    of_device = {entity_id: count for entity_id, count in writes.of.items() if entity_id in described}
+    of_device = {
+        entity_id: count for entity_id, count in writes.of.items() if entity_id in described
+    }
     assert of_device == {
         home.entity_id("binary"): 2,
         home.entity_id("switch"): 1,
@@ -446,3 +465,139 @@ async def test_registered_entities_of_a_device_that_was_away(
     assert hass.states.get("binary_sensor.virtual_device_contact") is None
     assert home.entity_id("number") == "number.virtual_device_number"
     assert home.state("number") == ("5.0" if sense else "unavailable")
+
+
+async def test_come_and_gone_at_once(
+    hass: HomeAssistant, install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Home Assistant takes its time to add an entity; meanwhile the device has gone on."""
+    home = await install(OddDevice)
+    device = odd(home)
+    device.add(OnOff(Switch(key="brief", name="Brief")))
+    device.remove("brief")
+    device.add(OnOff(Switch(key="changed", name="Changed")))
+    device.remove("changed")
+    device.add(Contact(BinarySensor(key="changed", name="Changed"), on=True))
+    device.add(OnOff(Switch(key="renamed", name="One")))
+    for name in ("Two", "Three"):
+        device.entities["renamed"].entity = Switch(key="renamed", name=name)
+        device.describe()
+    device.add(OnOff(Switch(key="ghost", name="Ghost")))
+    device.remove("ghost")
+    await home.settle()
+    assert home.find("ghost") is None
+    assert hass.states.get("switch.virtual_device_ghost") is None
+    assert home.find("brief") is None
+    assert hass.states.get("switch.virtual_device_brief") is None
+    assert home.entity_id("changed") == "binary_sensor.virtual_device_changed"
+    assert hass.states.get("switch.virtual_device_changed") is None
+    assert home.state("changed") == "on"
+    assert home.show("renamed").attributes["friendly_name"] == "Virtual device Three"
+    await home.call("switch.turn_on", "renamed")
+    assert home.state("renamed") == "on"
+    assert entities_of(home) == {*GOOD, "changed", "renamed"}
+    assert not complaints(caplog)
+
+
+async def test_renamed_twice_at_once(install: Install) -> None:
+    home = await install(OddDevice)
+    device = odd(home)
+    for name in ("Two", "Three"):
+        device.switch.entity = Switch(key="switch", name=name)
+        device.describe()
+    await home.settle()
+    assert home.show("switch").attributes["friendly_name"] == "Virtual device Three"
+    await home.call("switch.turn_on", "switch")
+    assert home.state("switch") == "on"
+
+
+async def test_described_anew_with_nonsense(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = await install(OddDevice)
+    device = odd(home)
+    text = TextInput(key="text", name="Text", pattern="[A-Z]+")
+    device.add(Line(text, "AB"))
+    await home.settle()
+    assert home.state("text") == "AB"
+    device.entities["text"].entity = msgspec.structs.replace(text, pattern="[")
+    device.describe()
+    await home.settle()
+    assert "text" not in entities_of(home)
+    assert home.state("text") == "unavailable"
+    assert len(complaints(caplog)) == 1
+    device.entities["text"].entity = text
+    device.describe()
+    await home.settle()
+    assert home.state("text") == "AB"
+    await works(home)
+
+
+async def test_standard_name_of_a_later_version(install: Install) -> None:
+    home = await install(
+        lambda data, store: OddDevice(
+            data, store, OnOff(Switch(key="flux", translation_key="flux_capacitor"))
+        )
+    )
+    assert home.show("flux").attributes["friendly_name"] == "Virtual device Flux capacitor"
+
+
+async def test_attributes_of_an_event(install: Install) -> None:
+    """They stand beside Home Assistant's own, and take the place of none."""
+    source = Notice(EventSource(key="bell", name="Bell", device_class="doorbell", types=("ring",)))
+    home = await install(lambda data, store: OddDevice(data, store, source))
+    source.happen("ring", loud=True, friendly_name="Mallory", event_type="other", device_class="x")
+    await home.settle()
+    attributes = home.show("bell").attributes
+    assert attributes["loud"] is True
+    assert attributes["event_type"] == "ring"
+    assert attributes["friendly_name"] == "Virtual device Bell"
+    assert attributes["device_class"] == "doorbell"
+
+
+async def test_tones_with_numbers_for_names(install: Install) -> None:
+    """Home Assistant's action makes a number of "1"; the device wants its own word."""
+    siren = VirtualSiren(Siren(key="siren", name="Siren", tones=("1", "02", "alarm")))
+    home = await install(lambda data, store: OddDevice(data, store, siren))
+    for tone in ("1", "alarm"):
+        await home.call("siren.turn_on", "siren", tone=tone)
+        assert siren.tone == tone
+
+
+class RestartingUpdate(VirtualUpdate):
+    """Firmware that ends with a restart; nobody is told what became of the command."""
+
+    def __init__(self) -> None:
+        super().__init__(Update(key="update", name="Firmware", progress=True), Pace())
+        self.begun = asyncio.Event()
+
+    @override
+    async def carry_out(self, action: UpdateAction, by: str) -> Ending:
+        self.change(in_progress=True, percentage=50)
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+async def test_update_that_ends_with_a_restart(install: Install, succeeds: bool) -> None:
+    update = RestartingUpdate()
+    home = await install(lambda data, store: OddDevice(data, store, update))
+    task = asyncio.create_task(home.call("update.install", "update"))
+    await update.begun.wait()
+    await home.heard()
+    assert home.show("update").attributes["in_progress"] is True
+    assert home.show("update").attributes["update_percentage"] == 50
+    await home.relay.cut()
+    installed = "2.0.0" if succeeds else "1.0.0"
+    await home.server.restart()
+    update.change(in_progress=False, percentage=None, installed=installed)
+    await home.back()
+    if succeeds:
+        await task
+    else:
+        with pytest.raises(HomeAssistantError) as caught:
+            await task
+        assert caught.value.translation_key == "command_restarted"
+    assert home.state("update") == ("off" if succeeds else "on")
+    assert home.show("update").attributes["in_progress"] is False

@@ -122,7 +122,13 @@ CALLS: dict[str, list[Call]] = {
             {"target_temp_low": 10, "target_temp_high": 12.5, "hvac_action": "cooling"},
         ),
         ("set_humidity", "climate", {"humidity": 60}, {"target_humidity": 60}, {"humidity": 60}),
-        ("set_fan_mode", "climate", {"fan_mode": "high"}, {"fan_mode": "high"}, {"fan_mode": "high"}),
+        (
+            "set_fan_mode",
+            "climate",
+            {"fan_mode": "high"},
+            {"fan_mode": "high"},
+            {"fan_mode": "high"},
+        ),
         (
             "set_swing_mode",
             "climate",
@@ -405,7 +411,13 @@ REFUSALS: dict[str, list[Refusal]] = {
             "climate",
             "low_temp_higher_than_high_temp",
         ),
-        ("set_preset_mode", "climate", {"preset_mode": "party"}, "climate", "not_valid_preset_mode"),
+        (
+            "set_preset_mode",
+            "climate",
+            {"preset_mode": "party"},
+            "climate",
+            "not_valid_preset_mode",
+        ),
     ],
     "fan": [
         ("set_preset_mode", "fan", {"preset_mode": "storm"}, "fan", "not_valid_preset_mode"),

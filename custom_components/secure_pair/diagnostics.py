@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .coordinator import SecurePairConfigEntry
+from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID
+from .coordinator import DeviceCoordinator, SecurePairConfigEntry
 from .key_store import get_key_store
+from .protocol.errors import SecurePairError
 
 
 async def async_get_config_entry_diagnostics(
@@ -23,7 +26,7 @@ async def async_get_device_diagnostics(
     """Return the same, with the entities of this one device only."""
     diagnostics = await _diagnostics(hass, entry)
     registry = er.async_get(hass)
-    prefix = f"{entry.runtime_data.registry_id}_"
+    prefix = f"{entry.data.get(CONF_REGISTRY_ID, entry.data[CONF_DEVICE_ID])}_"
     keys = {
         entity.unique_id.removeprefix(prefix)
         for entity in er.async_entries_for_device(
@@ -35,8 +38,36 @@ async def async_get_device_diagnostics(
 
 
 async def _diagnostics(hass: HomeAssistant, entry: SecurePairConfigEntry) -> dict[str, Any]:
-    coordinator = entry.runtime_data
-    device = await get_key_store(hass).device(coordinator.device_id)
+    diagnostics: dict[str, Any] = {
+        "state": entry.state.value,
+        "reason": entry.error_reason_translation_key,
+        "connected": False,
+        "last_failure": None,
+        "device": None,
+        "entities": {},
+        "sessions": [],
+    }
+    # They are wanted most of all where an entry could not be set up.
+    if entry.state is ConfigEntryState.LOADED:
+        diagnostics.update(_live(entry.runtime_data))
+    try:
+        device = await get_key_store(hass).device(entry.data[CONF_DEVICE_ID])
+    except SecurePairError as error:
+        return {**diagnostics, "sessions": error.failure.value}
+    if device is not None:
+        diagnostics["sessions"] = [
+            {
+                "provisional": session.provisional,
+                "lifetime": session.lifetime,
+                "negotiated_at": session.negotiated_at,
+                "transcript": session.transcript.hex(),
+            }
+            for session in device.sessions
+        ]
+    return diagnostics
+
+
+def _live(coordinator: DeviceCoordinator) -> dict[str, Any]:
     info = coordinator.mirror.info
     return {
         "connected": coordinator.connected,
@@ -57,15 +88,4 @@ async def _diagnostics(hass: HomeAssistant, entry: SecurePairConfigEntry) -> dic
             }
             for key, entity in coordinator.mirror.entities.items()
         },
-        "sessions": []
-        if device is None
-        else [
-            {
-                "provisional": session.provisional,
-                "lifetime": session.lifetime,
-                "negotiated_at": session.negotiated_at,
-                "transcript": session.transcript.hex(),
-            }
-            for session in device.sessions
-        ],
     }

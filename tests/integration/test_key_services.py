@@ -39,13 +39,6 @@ from .relay import Relay
 # In trouble, at each step
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Let Home Assistant not wait for long for an answer that never comes."""
-    if request.getfixturevalue("status") == SILENT:
-        monkeypatch.setattr("custom_components.secure_pair.key_service.REQUEST_SECONDS", 1)
-
-
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -66,11 +59,14 @@ async def test_trouble_that_passes(
     path: str,
     status: int,
     error: str,
-    hasty: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The flow says what it is, at the step that can mend it, and goes on from there."""
     key_service.trouble[path] = status
-    result = await submit_until(hass, await start(hass), answers)
+    with monkeypatch.context() as patch:
+        if status == SILENT:
+            patch.setattr("custom_components.secure_pair.key_service.REQUEST_SECONDS", 0.3)
+        result = await submit_until(hass, await start(hass), answers)
     passes_by_itself = error in {"slow_down", "key_service_unavailable"}
     step = "label" if path != TERMINAL and passes_by_itself else "new_key_service"
     assert (result["step_id"], result["errors"]) == (step, {"base": error})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
+from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -18,6 +19,9 @@ from device_stub.appliances.zoo import Zoo
 from .conftest import InstallAppliance
 from .home import Home
 from .zoo_calls import CALLS, NOT_A_COMMAND, REFUSALS
+
+SNAPSHOTS_OF = (2026, 10)
+"""The release of Home Assistant that constraints.txt has."""
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -54,8 +58,10 @@ async def test_snapshot(
         if "#" in entry.unique_id:
             # About the session, not of the device: its state is a time.
             entity_registry.async_remove(entry.entity_id)
-    await snapshot_platform(hass, entity_registry, snapshot, home.entry.entry_id)
     assert not warnings(caplog)
+    if (MAJOR_VERSION, MINOR_VERSION) != SNAPSHOTS_OF:
+        pytest.skip("the snapshots are another Home Assistant's, which may write down more or less")
+    await snapshot_platform(hass, entity_registry, snapshot, home.entry.entry_id)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

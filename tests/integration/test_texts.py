@@ -66,7 +66,7 @@ FLOW_MODULES = {
 def literal(module: str, node: ast.expr | None) -> Any:
     """Return what a simple expression is, by the constants of its module."""
     assert node is not None
-    return eval(compile(ast.Expression(node), module, "eval"), dict(vars(FLOW_MODULES[module])))
+    return eval(compile(ast.Expression(node), "<string>", "eval"), dict(vars(FLOW_MODULES[module])))
 
 
 def shown(name: str) -> Iterator[tuple[str, ast.Call]]:

@@ -86,11 +86,6 @@ class Connection(asyncio.Protocol):
             raise
         return connection
 
-    @property
-    def is_open(self) -> bool:
-        """Tell whether anything can still be sent."""
-        return self._error is None
-
     # Before the channel is encrypted
 
     def send_payload(self, payload: bytes) -> None:

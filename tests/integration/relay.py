@@ -1,6 +1,7 @@
 """The network between Home Assistant and a device: it can break, and it can be slow."""
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import cast, override
 
@@ -12,6 +13,15 @@ class Toward(Enum):
     HOME_ASSISTANT = auto()
 
 
+type Alter = Callable[[int, bytes], bytes]
+"""Takes the number of what comes on a connection, from 0, and its bytes."""
+
+
+def unaltered(_: int, data: bytes) -> bytes:
+    """Leave bytes as they are."""
+    return data
+
+
 class _End(asyncio.Protocol):
     """One of the two sockets of a connection; what it hears goes to the other."""
 
@@ -21,6 +31,8 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.other: _End | None = None
         self.kept: list[bytes] = []
+        self.times = 0
+        """How often something has come."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -31,6 +43,9 @@ class _End(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self.toward is Toward.HOME_ASSISTANT:
+            data = self.relay.alter(self.times, data)
+        self.times += 1
         self.kept.append(data)
         self.pass_on()
 
@@ -54,6 +69,8 @@ class Relay:
         self.port = 0
         self.held: set[Toward] = set()
         self.ends: set[_End] = set()
+        self.alter: Alter = unaltered
+        """What becomes of the device's bytes on their way."""
         self._device_port = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()

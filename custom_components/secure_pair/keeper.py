@@ -205,6 +205,8 @@ class SessionKeeper:
         if link is self._adopting:
             former = self.link
             self._adopting, self.link, self.failure = None, link, None
+            # From here on it is the link's, which ends it with a word.
+            self._connection = None
             if former is not None:
                 # What is still on its way there is older than what this link has said.
                 former.detach()

@@ -313,3 +313,13 @@ async def test_pairing_again_keeps_what_works(
             await pair(house.hass, Answers(**{**vars(answers), "port": other.port}))
     assert len(house.hass.config_entries.async_entries(DOMAIN)) == 1
     await house.works()
+
+
+async def test_unloading_is_an_authenticated_close(house: House) -> None:
+    """The last that the device hears is a record: to it an end without one is a break."""
+    before = [frame for frame in house.attacker.frames if frame.to_device]
+    await house.unload()
+    after = [frame for frame in house.attacker.frames if frame.to_device]
+    (close,) = after[len(before) :]
+    assert close.connection == before[-1].connection
+    assert close.message is None

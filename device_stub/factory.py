@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from secure_pair_protocol import base64url
 from secure_pair_protocol.crypto import KEY_SIZE, PRIMITIVES
 from secure_pair_protocol.keys import EMPTY_PAIRING_SECRET, claim_hash
 from secure_pair_protocol.label import CHARACTERS, SetupCode, draw_setup_code
 from secure_pair_protocol.messages import DeviceId, DisplayText
 from secure_pair_protocol.secret import Secret
 
-from .private_file import from_base64url, to_base64url, write_private
+from .private_file import write_private
 
 
 class DeviceFileError(Exception):
@@ -46,8 +47,8 @@ class NewDevice:
         """Return the row for the key service: one line of JSON."""
         row = {
             "device_id": self.data.device_id,
-            "initial_key": to_base64url(self.data.initial_key.reveal()),
-            "claim_hash": self.claim_hash and to_base64url(self.claim_hash),
+            "initial_key": base64url.encode(self.data.initial_key.reveal()),
+            "claim_hash": self.claim_hash and base64url.encode(self.claim_hash),
             "model": self.data.model,
         }
         return json.dumps(row).encode() + b"\n"
@@ -88,8 +89,8 @@ def write_device_file(path: Path, data: FactoryData) -> None:
     """Write the device's file, 0600; raises OSError, FileExistsError if there is one."""
     row = _Row(
         data.device_id,
-        to_base64url(data.initial_key.reveal()),
-        to_base64url(data.pairing_secret.reveal()),
+        base64url.encode(data.initial_key.reveal()),
+        base64url.encode(data.pairing_secret.reveal()),
         data.model,
         data.name,
     )
@@ -101,11 +102,11 @@ def read_device_file(path: Path) -> FactoryData:
     try:
         row = msgspec.json.decode(path.read_bytes(), type=_Row)
         pairing_secret = (
-            Secret(from_base64url(row.pairing_secret, KEY_SIZE))
+            Secret(base64url.decode(row.pairing_secret, KEY_SIZE))
             if row.pairing_secret
             else EMPTY_PAIRING_SECRET
         )
-        initial_key = Secret(from_base64url(row.initial_key, KEY_SIZE))
+        initial_key = Secret(base64url.decode(row.initial_key, KEY_SIZE))
     except OSError as error:
         raise DeviceFileError(f"{path}: {error.strerror}") from None
     except (msgspec.DecodeError, ValueError) as error:

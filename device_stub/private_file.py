@@ -1,7 +1,5 @@
 """Files that hold secrets: readable by their owner only, and whole or not there at all."""
 
-import base64
-import binascii
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -43,20 +41,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def to_base64url(value: bytes) -> str:
-    """Return the bytes as unpadded base64url, as in every file and on the key service's wire."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def from_base64url(text: str, size: int) -> bytes:
-    """Return `size` bytes; raises ValueError, without the text."""
-    try:
-        value = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error, ValueError:
-        value = b""
-    if len(value) != size:
-        msg = f"not {size} bytes of base64url"
-        raise ValueError(msg)
-    return value

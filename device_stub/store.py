@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from secure_pair_protocol import base64url
 from secure_pair_protocol.crypto import KEY_SIZE
 from secure_pair_protocol.keys import Grant
 from secure_pair_protocol.negotiation import Session
 from secure_pair_protocol.secret import Secret
 from secure_pair_protocol.sessions import HeldSession, Register
 
-from .private_file import MODE, from_base64url, to_base64url, write_private
+from .private_file import MODE, write_private
 
 
 class StateError(Exception):
@@ -116,38 +117,38 @@ def _from_register(device_id: str, register: Register) -> _State:
     return _State(
         version=1,
         device_id=device_id,
-        installation=to_base64url(register.installation),
+        installation=base64url.encode(register.installation),
         epoch=register.epoch,
         held=tuple(
             _Held(
-                session_id=to_base64url(held.session.session_id),
-                session_key=to_base64url(held.session.session_key.reveal()),
-                terminal_id=to_base64url(held.session.terminal_id),
+                session_id=base64url.encode(held.session.session_id),
+                session_key=base64url.encode(held.session.session_key.reveal()),
+                terminal_id=base64url.encode(held.session.terminal_id),
                 epoch=held.session.grant.epoch,
                 lifetime=held.session.grant.lifetime,
                 spent=held.spent,
             )
             for held in register.held
         ),
-        revoked=tuple(sorted(map(to_base64url, register.revoked))),
+        revoked=tuple(sorted(map(base64url.encode, register.revoked))),
     )
 
 
 def _to_register(state: _State) -> Register:
     return Register(
-        installation=from_base64url(state.installation, 8),
+        installation=base64url.decode(state.installation, 8),
         epoch=state.epoch,
         held=tuple(
             HeldSession(
                 Session(
-                    from_base64url(held.session_id, 16),
-                    Secret(from_base64url(held.session_key, KEY_SIZE)),
-                    from_base64url(held.terminal_id, 16),
+                    base64url.decode(held.session_id, 16),
+                    Secret(base64url.decode(held.session_key, KEY_SIZE)),
+                    base64url.decode(held.terminal_id, 16),
                     Grant(held.epoch, held.lifetime),
                 ),
                 held.spent,
             )
             for held in state.held
         ),
-        revoked=frozenset(from_base64url(terminal, 16) for terminal in state.revoked),
+        revoked=frozenset(base64url.decode(terminal, 16) for terminal in state.revoked),
     )

@@ -12,7 +12,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 
 from .commander import Commander
@@ -20,7 +19,7 @@ from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID, CONF_RENEW, DOMAIN, LOGGER
 from .devices import Devices
 from .discovery import announced_address
 from .keeper import Address, SessionKeeper
-from .key_service import KeyService, parse_key_service_url
+from .key_service import KeyService, key_service_at
 from .key_store import KeyStore
 from .link import Link
 from .mirror import Mirror
@@ -184,9 +183,7 @@ class DeviceCoordinator:
         token = (await self._key_store.key_services()).get(device.key_service)
         if token is None:
             raise SecurePairError(Failure.TOKEN_REFUSED, "no token is stored")
-        session = async_get_clientsession(self.hass)
-        url = parse_key_service_url(device.key_service)
-        return KeyService(session, url, token.token, token.fingerprint)
+        return key_service_at(self.hass, device.key_service, token)
 
     # What the device says
 

@@ -8,9 +8,12 @@ from typing import Annotated, Final
 
 import aiohttp
 import msgspec
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from msgspec import Meta, Struct
 from yarl import URL
 
+from .key_store import TerminalToken
 from .protocol import base64url
 from .protocol.crypto import KEY_SIZE
 from .protocol.errors import Failure, SecurePairError
@@ -135,6 +138,17 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@callback
+def key_service_at(hass: HomeAssistant, url: str, token: TerminalToken) -> KeyService:
+    """Return the client of a key service, over Home Assistant's session.
+
+    Raises SecurePairError as `parse_key_service_url` does.
+    """
+    return KeyService(
+        async_get_clientsession(hass), parse_key_service_url(url), token.token, token.fingerprint
+    )
+
+
 class KeyService:
     """One key service, asked with one terminal's token."""
 
@@ -235,9 +249,6 @@ def _decode[A: Struct](content: bytes, answer: type[A]) -> A:
 
 def _bytes(text: str, size: int) -> bytes:
     try:
-        value = base64url.decode(text)
-    except ValueError:
-        value = b""
-    if len(value) != size:
-        raise SecurePairError(Failure.KEY_SERVICE_INVALID)
-    return value
+        return base64url.decode(text, size)
+    except ValueError as error:
+        raise SecurePairError(Failure.KEY_SERVICE_INVALID) from error

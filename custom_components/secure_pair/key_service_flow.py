@@ -8,7 +8,6 @@ from typing import Final
 import voluptuous as vol
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_TOKEN, CONF_URL
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
     SelectSelector,
     SelectSelectorConfig,
@@ -18,7 +17,13 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import CONF_FINGERPRINT, CONF_KEY_SERVICE, LOGGER
-from .key_service import KeyService, parse_fingerprint, parse_key_service_url, parse_token
+from .key_service import (
+    KeyService,
+    key_service_at,
+    parse_fingerprint,
+    parse_key_service_url,
+    parse_token,
+)
 from .key_store import TerminalToken, get_key_store
 from .protocol.errors import Failure, SecurePairError
 
@@ -137,12 +142,7 @@ class KeyServiceFlow(ConfigFlow):
 
     async def _use_key_service(self, url: str, token: TerminalToken) -> Failure | None:
         """Ask whose token it is; returns why it cannot be used."""
-        service = KeyService(
-            async_get_clientsession(self.hass),
-            parse_key_service_url(url),
-            token.token,
-            token.fingerprint,
-        )
+        service = key_service_at(self.hass, url, token)
         try:
             terminal = await service.terminal()
         except SecurePairError as error:

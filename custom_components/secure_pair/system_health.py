@@ -5,10 +5,9 @@ from typing import Any
 from homeassistant.components import system_health
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .const import DOMAIN
-from .key_service import KeyService, parse_key_service_url
+from .key_service import key_service_at
 from .key_store import get_key_store
 from .protocol.errors import SecurePairError
 
@@ -42,12 +41,7 @@ async def _reachable(hass: HomeAssistant) -> str:
         return error.failure.value
     answers = 0
     for url, token in known.items():
-        service = KeyService(
-            async_get_clientsession(hass),
-            parse_key_service_url(url),
-            token.token,
-            token.fingerprint,
-        )
+        service = key_service_at(hass, url, token)
         try:
             await service.terminal()
         except SecurePairError:

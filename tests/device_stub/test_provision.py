@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from device_stub.factory import DeviceFileError, read_device_file
-from device_stub.private_file import from_base64url, to_base64url
 from device_stub.provision import MadeBeforeError, Provisioned, print_label, provision
+from secure_pair_protocol import base64url
 from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.keys import claim_hash
 from secure_pair_protocol.label import parse_setup_code
@@ -30,9 +30,9 @@ def test_files_and_label_fit_each_other(made: Provisioned) -> None:
     assert (data.device_id, data.model, data.name) == ("aabbccddeeff", "Model", "Front door")
     assert (row["device_id"], row["model"]) == ("aabbccddeeff", "Model")
     assert data.pairing_secret.reveal() == keys.pairing_secret.reveal()
-    assert data.initial_key.reveal() == from_base64url(row["initial_key"], 32)
+    assert data.initial_key.reveal() == base64url.decode(row["initial_key"], 32)
     proof = claim_hash(PRIMITIVES, "aabbccddeeff", keys.claim_proof)
-    assert from_base64url(row["claim_hash"], 32) == proof
+    assert base64url.decode(row["claim_hash"], 32) == proof
     assert made.registration_file.read_bytes() == made.device.registration
     assert made.registration_file.read_bytes().count(b"\n") == 1
 
@@ -46,7 +46,7 @@ def test_setup_code_is_on_the_label_only(made: Provisioned) -> None:
         assert code not in text
         assert code[:15] not in text
     # And the key service's row has no pairing secret.
-    secret = to_base64url(made.device.data.pairing_secret.reveal())
+    secret = base64url.encode(made.device.data.pairing_secret.reveal())
     assert secret not in made.registration_file.read_text()
     assert code not in repr(made)
     assert secret not in repr(made)
@@ -64,7 +64,7 @@ def test_printed_label(made: Provisioned) -> None:
     # 29 modules and the quiet zone, two in each line.
     assert len(modules) >= 15
     assert len({len(line) for line in modules}) == 1
-    assert to_base64url(made.device.data.initial_key.reveal()) not in text
+    assert base64url.encode(made.device.data.initial_key.reveal()) not in text
 
 
 def test_no_label(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_damaged_device_file(made: Provisioned, tmp_path: Path, change: dict[str
     path.write_text(json.dumps({**json.loads(made.device_file.read_text()), **change}))
     with pytest.raises(DeviceFileError, match="is not a device's file") as error:
         read_device_file(path)
-    assert to_base64url(made.device.data.initial_key.reveal()) not in str(error.value)
+    assert base64url.encode(made.device.data.initial_key.reveal()) not in str(error.value)
 
 
 def test_device_file_that_is_none(tmp_path: Path) -> None:

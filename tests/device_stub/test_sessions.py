@@ -10,10 +10,9 @@ import pytest
 
 from device_stub.device import Device
 from device_stub.lock import DoorLock
-from device_stub.private_file import to_base64url
 from device_stub.server import Server, running
 from device_stub.store import StateError, Store
-from secure_pair_protocol import envelope
+from secure_pair_protocol import base64url, envelope
 from secure_pair_protocol.envelope import Ping, Pong, Unpair, Unpaired
 from secure_pair_protocol.errors import Failure, SecurePairError
 from secure_pair_protocol.messages import Challenge, decode
@@ -251,7 +250,7 @@ async def test_expiry(house: House) -> None:
     await house.tick(0)
     assert await second.closing() == "session_unknown"
     await forgotten(terminal, house.port)
-    assert [h["terminal_id"] for h in _held(house)] == [to_base64url(endless.terminal_id)]
+    assert [h["terminal_id"] for h in _held(house)] == [base64url.encode(endless.terminal_id)]
     await works(forever)
     await forever.close()
 

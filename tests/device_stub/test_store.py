@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from device_stub.private_file import from_base64url, to_base64url, write_private
+from device_stub.private_file import write_private
 from device_stub.store import StateError, Store
+from secure_pair_protocol import base64url
 from secure_pair_protocol.keys import Grant
 from secure_pair_protocol.negotiation import Session
 from secure_pair_protocol.secret import Secret
@@ -116,15 +117,15 @@ def damaged() -> list[bytes]:
     good = {
         "version": 1,
         "device_id": "aabbccddeeff",
-        "installation": to_base64url(b"12345678"),
+        "installation": base64url.encode(b"12345678"),
         "epoch": 0,
         "held": [],
         "revoked": [],
     }
     held = {
-        "session_id": to_base64url(bytes(16)),
-        "session_key": to_base64url(KEY),
-        "terminal_id": to_base64url(bytes(16)),
+        "session_id": base64url.encode(bytes(16)),
+        "session_key": base64url.encode(KEY),
+        "terminal_id": base64url.encode(bytes(16)),
         "epoch": 0,
         "lifetime": 0,
         "spent": 0,
@@ -133,10 +134,10 @@ def damaged() -> list[bytes]:
         json.dumps(state).encode()
         for state in (
             {**good, "version": 2},
-            {**good, "installation": to_base64url(b"short")},
+            {**good, "installation": base64url.encode(b"short")},
             {**good, "epoch": -1},
-            {**good, "held": [{**held, "session_key": to_base64url(KEY)[:-1] + "!"}]},
-            {**good, "held": [{**held, "session_key": to_base64url(KEY[1:])}]},
+            {**good, "held": [{**held, "session_key": base64url.encode(KEY)[:-1] + "!"}]},
+            {**good, "held": [{**held, "session_key": base64url.encode(KEY[1:])}]},
             {**good, "held": [{**held, "spent": "0"}]},
             {**good, "more": 1},
             {key: value for key, value in good.items() if key != "held"},
@@ -150,7 +151,7 @@ def test_a_damaged_file_is_left_as_it_is(store: Store, data: bytes) -> None:
     with pytest.raises(StateError, match="damaged") as error:
         store.read()
     assert store.path.read_bytes() == data
-    assert to_base64url(KEY)[:20] not in str(error.value)
+    assert base64url.encode(KEY)[:20] not in str(error.value)
     assert error.value.__cause__ is None
 
 
@@ -199,8 +200,8 @@ def test_without_replace_an_existing_file_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", range(70))
 def test_base64url(size: int) -> None:
     value = os.urandom(size)
-    text = to_base64url(value)
+    text = base64url.encode(value)
     assert "=" not in text
-    assert from_base64url(text, size) == value
+    assert base64url.decode(text, size) == value
     with pytest.raises(ValueError, match="not"):
-        from_base64url(text, size + 1)
+        base64url.decode(text, size + 1)

@@ -8,8 +8,10 @@ def encode(value: bytes) -> str:
     return urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def decode(text: object) -> bytes:
+def decode(text: object, size: int | None = None) -> bytes:
     """Return the bytes; raises ValueError, without the text, unless it is their text.
+
+    `size`: how many they have to be.
 
     Padding, foreign characters and stray bits at the end are all refused.
     """
@@ -18,7 +20,7 @@ def decode(text: object) -> bytes:
             value = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except ValueError:
             value = b""
-        if encode(value) == text:
+        if encode(value) == text and size in {None, len(value)}:
             return value
     msg = "not unpadded base64url"
     # Outside of the except clause: the decoder's error may hold the text.

@@ -168,15 +168,15 @@ class DeviceHandshake:
         if self._deadline is not None and now > self._deadline:
             late = self.stage is Stage.RESUMING
             raise SecurePairError(Failure.TIMEOUT if late else Failure.CHALLENGE_EXPIRED)
-        outcome = self._step(payload, now)
+        outcome = self._step(message, payload, now)
         self.stage = stage
         return outcome
 
-    def _step(self, payload: bytes, now: float) -> Outcome:
+    def _step(self, message: Message, payload: bytes, now: float) -> Outcome:
         records, pending = self._records, self._pending
         match self.stage, pending:
             case Stage.GREETED, None:
-                return self._first(payload, now)
+                return self._first(message, payload, now)
             case Stage.CHALLENGED, negotiation.ChallengeIssued():
                 opened = negotiation.open_response(PRIMITIVES, pending, payload, records.epoch)
                 self._pending, m6 = negotiation.answer(PRIMITIVES, opened, self._draw_private_key())
@@ -193,9 +193,9 @@ class DeviceHandshake:
                 return Resumed(pending.session, traffic)
         raise SecurePairError(Failure.OUT_OF_ORDER)
 
-    def _first(self, payload: bytes, now: float) -> Outcome:
+    def _first(self, message: Message, payload: bytes, now: float) -> Outcome:
         records = self._records
-        match decode_any(payload):
+        match message:
             case Identify():
                 return Identified()
             case AuthenticationRequest():

@@ -25,7 +25,7 @@ from msgspec.inspect import (
     type_info,
 )
 
-from secure_pair_protocol.errors import Failure
+from secure_pair_protocol.errors import REFUSALS, Failure
 from secure_pair_protocol.model import KINDS
 from secure_pair_protocol.model.base import Action, Entity, Event, State
 
@@ -34,7 +34,7 @@ FILE = Path(__file__).parent.parent / "docs" / "protocol.md"
 
 def tables() -> dict[str, str]:
     """Return each table by the name of its marker in the document."""
-    return {"kinds": _kinds(), "failures": _failures()}
+    return {"kinds": _kinds(), "failures": _failures(), "refusals": _refusals()}
 
 
 def document(text: str) -> str:
@@ -49,6 +49,10 @@ def document(text: str) -> str:
 def _failures() -> str:
     rows = "".join(f"| `{failure}` | {failure.meaning} |\n" for failure in Failure)
     return f"| code | meaning |\n|---|---|\n{rows}"
+
+
+def _refusals() -> str:
+    return ", ".join(f"`{failure}`" for failure in sorted(REFUSALS)) + ".\n"
 
 
 def _kinds() -> str:

@@ -115,7 +115,7 @@ class LiveConnection:
 
     def push(self, key: str, states: bytes) -> None:
         """Send an entity's new state, now or in its turn; then the newest."""
-        if self._outbox.is_idle and len(states) <= PIECE_SIZE:
+        if self._outbox.takes_states and len(states) <= PIECE_SIZE:
             self._outbox.say_encoded(states)
             return
         if not self._unsent:
@@ -156,7 +156,7 @@ class LiveConnection:
             return Picture(self._device.up, request.request, content_type, data)
 
         if self._outbox.waiting < PICTURES_WAITING:
-            self._outbox.queue(picture)
+            self._outbox.queue(picture, before_states=False)
         else:
             self.send(Picture(self._device.up, request.request, "", b""))
 

@@ -33,18 +33,21 @@ class Outbox:
         self._write = write
         self._up = up
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[Part] = deque()
+        self._queue: deque[tuple[Part, bool]] = deque()
+        """Each with whether states wait for it."""
         self._cut: Iterator[bytes] | None = None
         """The rest of the message whose pieces are going out."""
+        self._cut_goes_first = False
         self._transfers = itertools.count()
         self._goes_on = False
         self._stalled = False
         self._closed = False
 
     @property
-    def is_idle(self) -> bool:
-        """Tell whether nothing waits."""
-        return not self._queue and self._cut is None and not self._stalled
+    def takes_states(self) -> bool:
+        """Tell whether a state can go out now: nothing waits that it would overtake."""
+        waits = any(goes_first for _, goes_first in self._queue)
+        return not (waits or self._cut_goes_first or self._stalled)
 
     @property
     def waiting(self) -> int:
@@ -70,9 +73,12 @@ class Outbox:
             return
         self._write(record)
 
-    def queue(self, *parts: Part) -> None:
-        """Send messages of any length, one behind the other."""
-        self._queue.extend(parts)
+    def queue(self, *parts: Part, before_states: bool = True) -> None:
+        """Send messages of any length, one behind the other.
+
+        `before_states`: a state that comes later has to arrive later.
+        """
+        self._queue.extend((part, before_states) for part in parts)
         self._go_on()
 
     def stalled(self, *, stalled: bool) -> None:
@@ -85,7 +91,7 @@ class Outbox:
         """Send nothing of what still waits."""
         self._closed = True
         self._queue.clear()
-        self._cut = None
+        self._cut, self._cut_goes_first = None, False
 
     def _go_on(self) -> None:
         """Send what waits, but one piece at a time: others may have to say something."""
@@ -93,21 +99,23 @@ class Outbox:
             if self._cut is None:
                 if not self._queue:
                     return
-                self._begin(envelope.encode(self._queue.popleft()()))
+                part, goes_first = self._queue.popleft()
+                self._begin(envelope.encode(part()), goes_first=goes_first)
             elif (piece := next(self._cut, None)) is not None:
                 self.say_encoded(piece)
                 # Behind the write, which tells whether the terminal takes more.
                 self._goes_on = True
                 self._loop.call_soon(self._go_on_later)
             else:
-                self._cut = None
+                self._cut, self._cut_goes_first = None, False
 
     def _go_on_later(self) -> None:
         self._goes_on = False
         self._go_on()
 
-    def _begin(self, plaintext: bytes) -> None:
+    def _begin(self, plaintext: bytes, *, goes_first: bool) -> None:
         if len(plaintext) > PIECE_SIZE:
+            self._cut_goes_first = goes_first
             transfer = next(self._transfers) % (1 << 32)
             self._cut = pieces(plaintext, transfer, self._up)
         else:

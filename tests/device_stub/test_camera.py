@@ -3,11 +3,19 @@
 import io
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageChops
 
 from device_stub.appliances.camera import Surveillance
 from device_stub.appliances.door import Door
-from secure_pair_protocol.envelope import PIECE_SIZE, Outcome, Picture, PictureRequest, Piece
+from secure_pair_protocol.envelope import (
+    PIECE_SIZE,
+    Outcome,
+    Picture,
+    PictureRequest,
+    Piece,
+    States,
+)
 from secure_pair_protocol.model.access import LockPosition
 
 from .installed import Installed, installed
@@ -46,11 +54,14 @@ async def test_lock_command_between_two_pieces(tmp_path: Path) -> None:
         house.wire.send(house.wire.command("unlock"))
         pieces_before = pieces_behind = 0
         done = False
+        states_between: list[str] = []
         whole = None
         while whole is None:
             record = await house.wire.receive_record()
             if isinstance(record, Outcome) and record.result == "done":
                 done = True
+            elif isinstance(record, States):
+                states_between += (msgspec.msgpack.decode(raw)["position"] for raw in record.states)
             elif isinstance(record, Piece):
                 pieces_behind += done
                 pieces_before += not done
@@ -58,6 +69,8 @@ async def test_lock_command_between_two_pieces(tmp_path: Path) -> None:
         assert door.lock.position is LockPosition.UNLOCKED
         assert pieces_before > 0
         assert pieces_behind > 0
+        # Where the bolt is goes between them too.
+        assert states_between[-1] == LockPosition.UNLOCKED
         assert (2 << 20) <= len(whole) < (2 << 20) + PIECE_SIZE
 
 

@@ -86,7 +86,7 @@ class Home:
 
     async def heard(self) -> None:
         """Wait until Home Assistant has taken all that the device has said."""
-        await self.until(lambda: all(live._outbox.is_idle for live in self.device.live))  # type: ignore[attr-defined]
+        await self.until(lambda: all(live._outbox.takes_states for live in self.device.live))  # type: ignore[attr-defined]
         link = self.coordinator.keeper.link
         assert link is not None
         link.ping()

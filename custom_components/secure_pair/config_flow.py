@@ -57,6 +57,8 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     _step = "user"
     """The step that asks for the address."""
     _name = ""
+    _model = ""
+    """Of the device that the entry is about."""
 
     @staticmethod
     @callback
@@ -270,6 +272,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         self._step = "replacement"
         if user_input is None:
             self._kept = self._pairing_secret = None
+            self._expected_model = self._model
             return await self.show_address()
         if (failure := await self._find_device(user_input)) is not None:
             return await self.show_address(failure)
@@ -298,6 +301,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
             return
         if device is not None:
             self._pairing_secret = device.pairing_secret
+            self._model = device.model
         if token is not None:
             self._kept = (entry.data[CONF_KEY_SERVICE], token)
 

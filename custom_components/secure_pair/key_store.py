@@ -110,9 +110,8 @@ class KeyStore:
     ) -> PairedDevice:
         """Apply a rule to a device that is being paired; return what is kept of it now.
 
-        It is as given, with installation and sessions as they were kept of it before; its
-        token is kept too, and
-        a tombstone of it has no more meaning.
+        It is as given, but what the device itself has said stays as it was kept before; its
+        token is kept too, and a tombstone of it has no more meaning.
         """
         changed = device
 
@@ -120,7 +119,12 @@ class KeyStore:
             nonlocal changed
             known = content.devices.get(device.device_id, device)
             changed = rule(
-                replace(device, installation=known.installation, sessions=known.sessions)
+                replace(
+                    device,
+                    model=known.model,
+                    installation=known.installation,
+                    sessions=known.sessions,
+                )
             )
             content = _with_token(content, device.key_service, token)
             return replace(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -12,6 +12,7 @@ from .key_service import KeyService
 from .link import Link
 from .protocol import negotiation, sessions
 from .protocol.crypto import PRIMITIVES
+from .protocol.errors import Failure, SecurePairError
 from .protocol.label import LabelKeys
 from .protocol.sessions import PairedDevice
 
@@ -53,12 +54,14 @@ async def negotiate(
     *,
     label: LabelKeys | None = None,
     expected_installation: bytes | None = None,
+    expected_model: str = "",
     on_stage: OnStage,
 ) -> Paired:
     """Run the seven steps.
 
-    `label` is given at a first pairing, to claim the device. Raises SecurePairError; what
-    was stored before stays stored, and is never replaced by less.
+    `label` is given at a first pairing, to claim the device; `expected_model` where it is to
+    take another one's place. Raises SecurePairError; what was stored before stays stored,
+    and is never replaced by less.
     """
     on_stage(Stage.REQUESTING)
     requested, m1 = negotiation.request_authentication(
@@ -70,6 +73,10 @@ async def negotiate(
         expected_installation=expected_installation,
     )
     challenged = negotiation.receive_challenge(PRIMITIVES, requested, await connection.exchange(m1))
+    model = challenged.challenge.model
+    if expected_model not in {"", model}:
+        # Not proven yet; but where it is a lie, the two will not agree on m2.
+        raise SecurePairError(Failure.ANOTHER_MODEL)
     if label is not None:
         on_stage(Stage.CLAIMING)
         await key_service.claim(device.device_id, label.claim_proof)
@@ -86,7 +93,7 @@ async def negotiate(
     proven = negotiation.receive_device_key(PRIMITIVES, responded, await connection.exchange(m5))
     on_stage(Stage.STORING)
     now = time.time()
-    await store(lambda stored: sessions.negotiated(stored, proven, now))
+    await store(lambda stored: replace(sessions.negotiated(stored, proven, now), model=model))
     on_stage(Stage.CONFIRMING)
     connection.send_payload(PRIMITIVES.encode(proven.confirmation))
     link = await Link.begin(connection, proven.traffic)

@@ -46,6 +46,7 @@ _LABEL_SCHEMA: Final = vol.Schema(
 
 _ADDRESS_FAILURES: Final = frozenset(
     {
+        Failure.ANOTHER_MODEL,
         Failure.CANNOT_CONNECT,
         Failure.NOT_SECURE_PAIR,
         Failure.WRONG_DEVICE,
@@ -95,6 +96,8 @@ class PairingFlow(KeyServiceFlow):
         self._stage = Stage.CONNECTING
         self._stage_over: asyncio.Task[bool] | None = None
         self._progressed = asyncio.Event()
+        self._expected_model = ""
+        """Of the device whose place this one is to take."""
         self._stored: bytes | None = None
         """The newest session that this flow has stored, by its id."""
         self._finished = False
@@ -223,6 +226,7 @@ class PairingFlow(KeyServiceFlow):
                 service,
                 partial(self._store, device, token),
                 label=self._label,
+                expected_model=self._expected_model,
                 on_stage=self._set_stage,
             )
             await paired.link.close()

@@ -240,6 +240,31 @@ async def test_replaced(
     assert identity(hass, entry) == before
 
 
+async def test_only_the_same_model_takes_its_place(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    answers: Answers,
+    other_answers: Answers,
+    other_lock: VirtualLock,
+) -> None:
+    identity_before = identity(hass, entry)
+    device = other_lock.device
+    genuine, device.data = device.data, replace(device.data, model="Virtual camera")
+    result = await reconfigure(hass, entry, "replacement")
+    result = await submit_until(hass, result, other_answers)
+    assert (result["step_id"], result["errors"]) == ("replacement", {"base": "another_model"})
+    assert not device.register.held
+    assert await get_key_store(hass).device(OTHER_ID) is None
+    assert entry.runtime_data.connected
+
+    device.data = genuine
+    result = await submit_until(hass, result, other_answers)
+    assert (result["type"], result["reason"]) == DONE
+    await hass.async_block_till_done()
+    assert entry.unique_id == OTHER_ID
+    assert identity(hass, entry) == identity_before
+
+
 async def test_replaced_and_paired_elsewhere(
     hass: HomeAssistant,
     entry: ConfigEntry,

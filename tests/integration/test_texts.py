@@ -35,8 +35,8 @@ from .texts import every_text, missing, placeholders, texts
 
 ONLY_ONE_ENTITY = {Failure.UNKNOWN_KIND, Failure.OUT_OF_RANGE}
 """Costs one entity or one state, and is in the log."""
-ONLY_TYPED = {Failure.MISTYPED_SETUP_CODE, Failure.INVALID_FINGERPRINT}
-"""Of what a user types: nowhere else than in a flow."""
+ONLY_TYPED = {Failure.MISTYPED_SETUP_CODE, Failure.INVALID_FINGERPRINT, Failure.ANOTHER_MODEL}
+"""Of what a user types or chooses: nowhere else than in a flow."""
 ONLY_BY_ITSELF = {Failure.IDENTITY_IN_USE}
 """Only what Home Assistant does without being asked stops at it."""
 ONLY_OF_AN_ENTRY = {Failure.SESSION_NOT_STORED}

@@ -31,6 +31,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout", "no answer in time"
     NOT_SECURE_PAIR = "not_secure_pair", "what answers is not a Secure Pair device"
     WRONG_DEVICE = "wrong_device", "another device answers at this address"
+    ANOTHER_MODEL = "another_model", "the device is of another model than the one that it replaces"
     VERSION_NOT_SUPPORTED = (
         "version_not_supported",
         "the two ends have no protocol version in common",

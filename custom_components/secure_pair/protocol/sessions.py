@@ -30,6 +30,8 @@ class StoredSession:
     transcript: bytes
     provisional: bool = True
     """The device has not been heard on it yet."""
+    terminal_id: bytes = b""
+    """Whom the device knows it by: a later token may have made this terminal another one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,8 @@ class PairedDevice:
     """Which of the stored tokens it was paired with: the key service's URL."""
     terminal_id: bytes
     pairing_secret: Secret = EMPTY_PAIRING_SECRET
+    model: str = ""
+    """As the device named it in the challenge."""
     installation: bytes = b""
     sessions: tuple[StoredSession, ...] = ()
     """The newest first."""
@@ -71,6 +75,7 @@ def negotiated(device: PairedDevice, proven: Proven, now: float) -> PairedDevice
         proven.lifetime,
         now,
         proven.transcript,
+        terminal_id=device.terminal_id,
     )
     return replace(device, installation=proven.installation, sessions=(new, *sessions))
 

@@ -39,6 +39,7 @@ from .pairing_flow import PairingFlow
 from .protocol.errors import Failure, SecurePairError
 from .protocol.messages import VERSION, DeviceId, Identify
 from .protocol.messages import encode as encode_message
+from .troubles import just_paired
 
 _ADDRESS_SCHEMA: Final = vol.Schema(
     {
@@ -309,6 +310,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
 
     @override
     async def finish(self, paired: Paired) -> ConfigFlowResult:
+        just_paired(self.hass, self._device_id)
         data = {
             **self._address,
             CONF_DEVICE_ID: self._device_id,

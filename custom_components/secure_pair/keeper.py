@@ -129,7 +129,7 @@ class SessionKeeper:
         """
         async with self._handshake:
             if self.link is None and not self._stopped:
-                await self._resume_or_negotiate()
+                await self._connect_anywhere()
 
     async def keep_connected(self) -> None:
         """Link again whenever the link is lost; never returns."""
@@ -182,7 +182,7 @@ class SessionKeeper:
             device = await self._paired()
             self._renewing = True
             try:
-                await self._negotiate(device, asked_by_user=asked_by_user)
+                await self._negotiate(device, self._addresses(), asked_by_user=asked_by_user)
             finally:
                 self._renewing = False
                 error, self._ended_while_renewing = self._ended_while_renewing, None
@@ -215,12 +215,25 @@ class SessionKeeper:
 
     # Handshakes, one at a time
 
-    async def _resume_or_negotiate(self) -> None:
+    async def _connect_anywhere(self) -> None:
+        """Link to the device where it was last, or else where it was announced."""
         device = await self._paired()
+        failure: SecurePairError | None = None
+        for address in self._addresses():
+            try:
+                await self._resume_or_negotiate(device, address)
+            except SecurePairError as error:
+                # Whoever answers there may not be the device at all.
+                failure = failure or error
+            else:
+                return
+        raise failure or SecurePairError(Failure.CANNOT_CONNECT)
+
+    async def _resume_or_negotiate(self, device: PairedDevice, address: Address) -> None:
         failures: list[SecurePairError] = []
         for session in device.sessions:
             try:
-                link = await self._resume(session)
+                link = await self._resume(session, address)
             except SecurePairError as error:
                 failures.append(error)
                 if error.failure in _BEFORE_ANY_SESSION:
@@ -236,42 +249,46 @@ class SessionKeeper:
             await self._adopt(link)
             return
         if all(error.failure is Failure.SESSION_UNKNOWN for error in failures):
-            await self._replace_lost(device)
+            await self._replace_lost(device, address)
             return
         raise failures[0]
 
-    async def _replace_lost(self, device: PairedDevice) -> None:
+    async def _replace_lost(self, device: PairedDevice, address: Address) -> None:
         """Negotiate by itself; nothing is deleted, for the answer may be a forged one."""
         if not sessions.may_negotiate(device, asked_by_user=False):
             self._device.lost()
             raise SecurePairError(Failure.SESSION_UNKNOWN, "too many sessions are unconfirmed")
-        now, losses = self._loop.time(), self._key_store.losses
-        before = losses.get(self._device_id, Losses())
+        now, before = self._loop.time(), self._losses
         before.check(now)
-        losses[self._device_id] = tried = before.try_at(now)
-        await self._negotiate(device, asked_by_user=False)
-        losses[self._device_id] = tried.mend_at(now)
+        self._losses = before.try_at(now)
+        await self._negotiate(device, (address,), asked_by_user=False)
+        if not before.is_explained(now):
+            self._losses = self._losses.mend_at(now)
 
-    async def _resume(self, session: StoredSession) -> Link:
-        connection = await self._open()
+    async def _resume(self, session: StoredSession, address: Address) -> Link:
+        connection = await self._open(address)
         try:
             return await resume(connection, session)
         except BaseException:
             connection.abort()
             raise
 
-    async def _negotiate(self, device: PairedDevice, *, asked_by_user: bool) -> None:
+    async def _negotiate(
+        self, device: PairedDevice, addresses: tuple[Address, ...], *, asked_by_user: bool
+    ) -> None:
         if not sessions.may_negotiate(device, asked_by_user=asked_by_user):
             raise SecurePairError(Failure.SESSION_UNKNOWN, "too many sessions are unconfirmed")
         try:
-            await self._negotiate_now(device, asked_by_user=asked_by_user)
+            await self._negotiate_now(device, addresses, asked_by_user=asked_by_user)
         except SecurePairError as error:
             self._device.failed(error.failure)
             raise
 
-    async def _negotiate_now(self, device: PairedDevice, *, asked_by_user: bool) -> None:
+    async def _negotiate_now(
+        self, device: PairedDevice, addresses: tuple[Address, ...], *, asked_by_user: bool
+    ) -> None:
         key_service = await self._get_key_service(device)
-        connection = await self._open()
+        connection = await self._open(*addresses)
         try:
             paired = await negotiate(
                 connection,
@@ -281,14 +298,16 @@ class SessionKeeper:
                 expected_installation=None if asked_by_user else device.installation,
                 on_stage=self._log_stage,
             )
-            self.session = paired.device.sessions[0]
-            await self._adopt(paired.link)
+            former, self.session = self.session, paired.device.sessions[0]
+            # Else the former terminal id would keep a place at the device.
+            is_another = former is not None and former.terminal_id != self.session.terminal_id
+            await self._adopt(paired.link, unpair_former=is_another)
         except BaseException:
             connection.abort()
             raise
         self._device.renewed()
 
-    async def _adopt(self, link: Link) -> None:
+    async def _adopt(self, link: Link, *, unpair_former: bool = False) -> None:
         """Let a new link serve as soon as the device has described itself on it."""
         former = self.link
         self._adopting, self._described = link, self._loop.create_future()
@@ -302,10 +321,11 @@ class SessionKeeper:
             if self.link is not link:
                 self._adopting = None
                 link.abort()
+        self._losses = self._losses.serves(self._loop.time(), link.welcome.remaining)
         if self._opened is not None:
             self._device.found(self._opened)
         if former is not None:
-            await former.close()
+            await former.close(unpair=unpair_former)
 
     async def _confirm(self, device: PairedDevice, session: StoredSession) -> None:
         """Let the older sessions go, now that the device was heard on this one."""
@@ -319,10 +339,18 @@ class SessionKeeper:
             # Nothing is lost: the session stays provisional until the next connection.
             LOGGER.warning("%s: %s", self._name, error)
 
-    async def _open(self) -> Connection:
-        """Connect where the device was last, or else where it was announced."""
+    @property
+    def _losses(self) -> Losses:
+        return self._key_store.losses.get(self._device_id, Losses())
+
+    @_losses.setter
+    def _losses(self, losses: Losses) -> None:
+        self._key_store.losses[self._device_id] = losses
+
+    async def _open(self, *addresses: Address) -> Connection:
+        """Connect to the first of the addresses where the device's id answers."""
         failure: SecurePairError | None = None
-        for address in self._addresses():
+        for address in addresses:
             try:
                 connection = await Connection.open(address.host, address.port, self._device_id)
             except SecurePairError as error:

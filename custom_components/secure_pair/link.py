@@ -118,10 +118,12 @@ class Link:
         """Send one message; raises SecurePairError (connection_lost, too_large)."""
         self._connection.send(message)
 
-    async def close(self) -> None:
-        """End the connection on purpose."""
+    async def close(self, *, unpair: bool = False) -> None:
+        """End the connection on purpose; `unpair`: and have the device forget the session."""
         self._on_end = None
         self._stop_ping()
+        if unpair and self.is_open:
+            self.send(envelope.Unpair())
         await self._connection.close()
 
     def detach(self) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from .protocol.errors import Failure, SecurePairError
+from .protocol.sessions import SAVING_SECONDS
 
 MAX_SECONDS: Final = 60
 GROWTH: Final = 1.8
@@ -51,10 +52,23 @@ class Losses:
 
     tried: float | None = None
     mended: tuple[float, ...] = ()
+    expires: float | None = None
+    """When the session that served last ends at the earliest."""
+
+    def serves(self, now: float, remaining: int | None) -> Losses:
+        """Return it with a session that has so many seconds left, or no end."""
+        # A device that starts anew counts an hour that had begun as a whole one.
+        expires = None if remaining is None else now + remaining - SAVING_SECONDS
+        return replace(self, expires=expires)
+
+    def is_explained(self, now: float) -> bool:
+        """Tell whether it is no wonder that the device does not know the session."""
+        return self.expires is not None and now >= self.expires
 
     def check(self, now: float) -> None:
         """Raise SecurePairError (identity_in_use, session_unknown) where it has to wait."""
-        if len([at for at in self.mended if now - at < LOSS_SECONDS]) + 1 >= LOSSES:
+        recent = [at for at in self.mended if now - at < LOSS_SECONDS]
+        if len(recent) + 1 >= LOSSES and not self.is_explained(now):
             raise SecurePairError(Failure.IDENTITY_IN_USE)
         if self.tried is not None and now - self.tried < NEGOTIATION_SECONDS:
             raise SecurePairError(Failure.SESSION_UNKNOWN)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_REASON, DOMAIN
 from .protocol.errors import Failure
@@ -22,6 +23,10 @@ QUIET_SECONDS: Final = 3600
 
 EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
+
+
+_PAIRED: HassKey[set[str]] = HassKey(f"{DOMAIN}.paired")
+"""Devices that were paired, which nobody was told yet."""
 
 
 class SecurityEvent(StrEnum):
@@ -89,7 +94,7 @@ class Troubles:
         """Begin without any."""
         self._hass = hass
         self._entry = entry
-        self._told: dict[SecurityEvent, float] = {}
+        self._told: dict[tuple[SecurityEvent, str], float] = {}
         self._raised: dict[str, float] = {}
         self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
 
@@ -114,12 +119,14 @@ class Troubles:
         """Take back what is over when the device and this terminal understand each other."""
         for repair in REPAIRS - {KEY_RUNS_OUT} - _KEY_SERVICES:
             self.take_back(repair)
+        self._take_back_question("reauth_session")
 
     @callback
     def renewed(self) -> None:
         """Take back the rest, and tell: the key service has agreed as well."""
         for repair in _KEY_SERVICES:
             self.take_back(repair)
+        self._take_back_question("reauth_token")
         self.tell(SecurityEvent.RENEWED)
 
     @callback
@@ -148,12 +155,21 @@ class Troubles:
         ir.async_delete_issue(self._hass, DOMAIN, issue_id(self._entry.entry_id, repair))
 
     @callback
+    def _take_back_question(self, step_id: str) -> None:
+        """Close the reauthentication that waits at this step: its answer is not needed."""
+        for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
+            if flow.get("step_id") == step_id:
+                self._hass.config_entries.flow.async_abort(flow["flow_id"])
+
+    @callback
     def tell(self, event: SecurityEvent, **attributes: str) -> None:
         """Tell of a security event, unless the same was told a moment ago."""
-        now = self._hass.loop.time()
-        if now - self._told.get(event, -QUIET_SECONDS) < QUIET_SECONDS and attributes.get("reason"):
-            return
-        self._told[event] = now
+        if (reason := attributes.get("reason")) is not None:
+            # Anybody on the network can bring it about.
+            now, told = self._hass.loop.time(), self._told
+            if now - told.get((event, reason), -QUIET_SECONDS) < QUIET_SECONDS:
+                return
+            told[event, reason] = now
         self._hass.bus.async_fire(
             EVENT_SECURITY,
             {"type": event.value, "name": self._entry.title, **attributes},
@@ -165,11 +181,21 @@ class Troubles:
     def listen(self, listener: Callable[[SecurityEvent, dict[str, str]], None]) -> CALLBACK_TYPE:
         """Give every event to a listener; returns how to stop."""
         self._listener = listener
+        untold = self._hass.data.get(_PAIRED, set())
+        if self._entry.unique_id in untold:
+            untold.remove(self._entry.unique_id)
+            self.tell(SecurityEvent.PAIRED)
 
         def stop() -> None:
             self._listener = None
 
         return stop
+
+
+@callback
+def just_paired(hass: HomeAssistant, device_id: str) -> None:
+    """Have it told as soon as there is somebody to hear it: the entry is not set up yet."""
+    hass.data.setdefault(_PAIRED, set()).add(device_id)
 
 
 def issue_id(entry_id: str, repair: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
@@ -87,7 +87,8 @@ class House:
             and (state := change.data["new_state"]) is not None
             and (attributes := state.attributes).get("event_type") is not None
             and (before := change.data["old_state"]) is not None
-            and before.state != state.state
+            # What comes back with the entity is as old as it was.
+            and before.state not in {state.state, STATE_UNAVAILABLE}
         ]
 
     @property

@@ -311,6 +311,32 @@ async def test_forged_announcement_while_it_is_away(
     assert not flows(hass)
 
 
+async def test_somebody_else_at_the_former_address(
+    hass: HomeAssistant,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    made_other: NewDevice,
+    tmp_path: Any,
+    relay: Relay,
+    until: Until,
+    impatient: None,
+) -> None:
+    """The lock has moved; what has its address now calls itself the lock, and cannot prove it."""
+    forged = replace(made_other, data=replace(made_other.data, device_id=DEVICE_ID))
+    async with (
+        running_lock(forged, tmp_path / "forged.json") as lock,
+        attacking(virtual_lock.server.port) as former,
+    ):
+        entry = await pair(hass, replace(answers, port=former.port))
+        former.device_port = lock.server.port
+        former.cut()
+        await until(lambda: hass.states.is_state(LOCK, "unavailable"))
+        await announce(hass, relay.port)
+        await until(lambda: hass.states.is_state(LOCK, "locked"))
+    assert entry.data["port"] == relay.port
+    assert not flows(hass)
+
+
 async def test_forged_announcement_after_the_true_one(
     hass: HomeAssistant,
     answers: Answers,

@@ -53,6 +53,12 @@ async def renew(hass: HomeAssistant, entry: ConfigEntry, error: str | None = Non
     await hass.async_block_till_done()
 
 
+def issue_of(hass: HomeAssistant, entry: ConfigEntry) -> ir.IssueEntry | None:
+    """Return what asks the user to reauthenticate."""
+    issue = f"config_entry_reauth_{DOMAIN}_{entry.entry_id}"
+    return ir.async_get(hass).async_get_issue("homeassistant", issue)
+
+
 async def lose_keys(hass: HomeAssistant, change: str) -> None:
     """Have the key file without the device, as after a restore; `change`: how."""
     for entry in hass.config_entries.async_entries(DOMAIN):
@@ -162,6 +168,52 @@ async def test_new_token_while_the_key_service_is_in_trouble(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
     await hass.async_block_till_done()
     await renew(hass, entry)
+
+
+async def test_a_token_that_is_accepted_again(
+    hass: HomeAssistant, entry: ConfigEntry, key_service: KeyService
+) -> None:
+    """The key service has mended it: nobody is asked any more."""
+    key_service.trouble[AUTHORIZE] = 401
+    await renew(hass, entry, "token_refused")
+    assert len(reauths(hass)) == 1
+    assert issue_of(hass, entry) is not None
+    key_service.trouble.clear()
+    await renew(hass, entry)
+    assert not reauths(hass)
+    assert issue_of(hass, entry) is None
+
+
+async def test_token_of_another_terminal(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    key_service: KeyService,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    until: Until,
+) -> None:
+    """The former terminal id does not keep its place at the device."""
+    former = key_service.terminal.terminal_id
+    await key_service.revoke()
+    await renew(hass, entry, "token_refused")
+    issued = await key_service.issue()
+    result = await hass.config_entries.flow.async_configure(
+        waiting_flow(hass, entry, SOURCE_REAUTH)["flow_id"]
+    )
+    token = issued.token.reveal().decode()
+    result = await submit(hass, result, replace(answers, token=token))
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    await hass.async_block_till_done()
+
+    def terminals() -> list[bytes]:
+        return [held.session.terminal_id for held in virtual_lock.device.register.held]
+
+    # The session that there is has nothing to do with the token.
+    assert terminals() == [former]
+    await renew(hass, entry)
+    await until(lambda: terminals() == [issued.terminal_id])
+    await hass.services.async_call("lock", "unlock", {"entity_id": LOCK}, blocking=True)
+    assert virtual_lock.lock.position == "unlocked"
 
 
 # The key

@@ -3,6 +3,7 @@
 import pytest
 
 from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
+from custom_components.secure_pair.protocol.sessions import SAVING_SECONDS
 from custom_components.secure_pair.reconnect import (
     LOSS_SECONDS,
     MAX_SECONDS,
@@ -62,6 +63,15 @@ def test_losses_far_apart() -> None:
     assert refusal(losses, now + 1) is Failure.IDENTITY_IN_USE
     # It does not grow for ever.
     assert len(losses.mended) <= 2
+
+
+def test_a_session_that_has_expired_is_no_riddle() -> None:
+    """However many there were; but not before it may have: the device counts whole hours."""
+    losses = Losses().try_at(0).mend_at(0).serves(0, 7200)
+    assert refusal(losses, 7200 - SAVING_SECONDS - 1) is Failure.IDENTITY_IN_USE
+    assert refusal(losses, 7200 - SAVING_SECONDS) is None
+    assert refusal(losses.serves(0, None), 7200) is None
+    assert refusal(losses.serves(0, None), LOSS_SECONDS - 1) is Failure.IDENTITY_IN_USE
 
 
 @pytest.mark.parametrize(

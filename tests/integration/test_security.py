@@ -25,6 +25,7 @@ from secure_pair_protocol.messages import (
     Greeting,
     Resume,
     ResumeAnswer,
+    TerminalConfirmation,
 )
 from secure_pair_protocol.model.access import LockPosition
 
@@ -94,6 +95,21 @@ async def neighbours(
     store = Store(tmp_path_factory.mktemp("next") / "lock.json", data.device_id)
     async with running_device(Device(data, [DoorLock()], store)) as server:
         yield server
+
+
+async def test_each_reason_is_told_once(house: House) -> None:
+    """An hour long; anybody on the network can make them up."""
+    refusals = {
+        Failure.TABLE_FULL: TerminalConfirmation,
+        Failure.EPOCH_REFUSED: ChallengeResponse,
+    }
+    for _ in range(2):
+        for failure, message in refusals.items():
+            house.attacker.tamper = refusing(failure, message)
+            with pytest.raises(HomeAssistantError):
+                await house.renew()
+            await house.hass.async_block_till_done()
+    assert house.events == [("refused", failure.value) for failure in refusals]
 
 
 async def test_another_device_answers(house: House, neighbours: Server) -> None:

@@ -286,6 +286,8 @@ async def test_four_stored(house: House, disk: Disk) -> None:
     new = house.session_id
     assert [session_id for session_id, _ in disk.writes[0]] == [new, third, second, last]
     assert disk.writes[1:] == [[(new, False)]]
+    # And that it is over.
+    assert not house.reauths
     await house.works()
 
 

@@ -58,6 +58,9 @@ async def test_pair_unlock_lock(
 ) -> None:
     assert entry.state is ConfigEntryState.LOADED
     assert entry.title == "Front door"
+    security = hass.states.get("event.front_door_security")
+    assert security is not None
+    assert security.attributes["event_type"] == "paired"
     assert entry.unique_id == DEVICE_ID
     assert state_of(hass) == "locked"
 

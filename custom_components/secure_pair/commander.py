@@ -26,7 +26,14 @@ ANSWER_SECONDS: Final = 5
 """How long a device may take to say that it has a command, before that is unclear."""
 
 PATIENCE_SECONDS: Final = 20
-"""How long a caller waits for a lost device before he hears that the outcome is unknown."""
+"""How long a caller waits for a lost or silent device before he hears that the outcome is
+unknown."""
+
+RUNNING_SECONDS: Final = 60
+"""How often a device is asked about a command that it has said to be running."""
+
+LONGEST_SECONDS: Final = 3600
+"""How long a command may run before nobody waits for its outcome any more."""
 
 
 class Clarity(Protocol):
@@ -43,6 +50,7 @@ class _Pending:
     """The loop's time after which the wish is not fresh any more."""
     caller: asyncio.Future[Result | Outcome]
     timer: asyncio.TimerHandle | None = None
+    is_unclear: bool = False
 
     def call_later(self, seconds: float, action: Callable[[_Pending], None]) -> None:
         self.cancel_timer()
@@ -84,7 +92,12 @@ class Commander:
         pending = _Pending(command, self._loop.time() + max_age, self._loop.create_future())
         self._pending[command.id] = pending
         self._send(pending)
-        return await pending.caller
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                return await pending.caller
+        except TimeoutError:
+            self._forget(pending)
+            return Result.UNKNOWN
 
     def linked(self, link: Link) -> None:
         """Clear up, on a new connection, what became of everything under way."""
@@ -97,7 +110,7 @@ class Commander:
         """Note that the connection broke: what is under way has become unclear."""
         self._link = None
         for pending in self._pending.values():
-            self._on_clarity(pending.command.entity, clear=False)
+            self._set_clarity(pending, clear=False)
             pending.call_later(PATIENCE_SECONDS, _give_up)
 
     def receive(self, outcome: Outcome) -> None:
@@ -109,12 +122,11 @@ class Commander:
                 pending.call_later(BUSY_SECONDS, self._send)
                 return
             case Result.RUNNING:
-                pending.cancel_timer()
+                pending.call_later(RUNNING_SECONDS, self._send)
+                self._set_clarity(pending, clear=True)
             case _:
-                del self._pending[outcome.id]
-                pending.cancel_timer()
+                self._forget(pending)
                 pending.answer(outcome)
-        self._on_clarity(pending.command.entity, clear=True)
 
     def close(self) -> None:
         """Let everybody go who still waits."""
@@ -124,19 +136,42 @@ class Commander:
         self._pending.clear()
 
     def _send(self, pending: _Pending) -> None:
-        pending.cancel_timer()
-        if self._link is None:
-            return
+        if self._ask(pending):
+            pending.call_later(ANSWER_SECONDS, self._doubt)
+        else:
+            pending.cancel_timer()
+
+    def _doubt(self, pending: _Pending) -> None:
+        self._set_clarity(pending, clear=False)
+        self._ask(pending)
+        pending.call_later(PATIENCE_SECONDS, _give_up)
+
+    def _ask(self, pending: _Pending) -> bool:
+        """Send it, or only the question where the wish is not fresh; tell whether it went."""
         fresh = self._loop.time() <= pending.deadline
+        if self._link is None:
+            return False
         try:
             self._link.send(pending.command if fresh else _question(pending.command))
         except SecurePairError:
             # The connection has just ended; the next one clears it up.
-            return
-        pending.call_later(ANSWER_SECONDS, self._doubt)
+            return False
+        return True
 
-    def _doubt(self, pending: _Pending) -> None:
-        self._on_clarity(pending.command.entity, clear=False)
+    def _set_clarity(self, pending: _Pending, *, clear: bool) -> None:
+        """Note whether it is known what becomes of a command; another may be unclear still."""
+        pending.is_unclear = not clear
+        entity = pending.command.entity
+        unclear = any(
+            other.is_unclear and other.command.entity == entity for other in self._pending.values()
+        )
+        self._on_clarity(entity, clear=not unclear)
+
+    def _forget(self, pending: _Pending) -> None:
+        """Let a command go whose outcome is there, or that nobody waits for any more."""
+        pending.cancel_timer()
+        self._pending.pop(pending.command.id, None)
+        self._set_clarity(pending, clear=True)
 
 
 def _give_up(pending: _Pending) -> None:

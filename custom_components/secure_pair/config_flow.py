@@ -39,7 +39,7 @@ from .pairing_flow import PairingFlow
 from .protocol.errors import Failure, SecurePairError
 from .protocol.messages import VERSION, DeviceId, Identify
 from .protocol.messages import encode as encode_message
-from .troubles import just_paired
+from .troubles import REAUTH_STEPS, forget_repairs, just_paired
 
 _ADDRESS_SCHEMA: Final = vol.Schema(
     {
@@ -57,6 +57,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
 
     _step = "user"
     """The step that asks for the address."""
+    _reauth_step = REAUTH_STEPS[Failure.SESSION_UNKNOWN]
     _name = ""
     _model = ""
     """Of the device that the entry is about."""
@@ -108,6 +109,9 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         self._set_device(device_id)
         self._address = {CONF_HOST: address.host, CONF_PORT: address.port}
         self._name = properties.get("name") or properties.get("model") or device_id
+        model = properties.get("model")
+        if model and model != self._name:
+            self._name = f"{self._name} ({model})"
         self.context["title_placeholders"] = {CONF_NAME: self._name}
         return await self.async_step_device()
 
@@ -173,9 +177,12 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin where the reason says: a new token, or a new session."""
         await self._take_entry()
-        if entry_data.get(CONF_REASON) == Failure.TOKEN_REFUSED:
+        reason = Failure.of(entry_data.get(CONF_REASON, ""))
+        if reason is Failure.TOKEN_REFUSED:
             return await self.async_step_reauth_token()
-        return await self.async_step_reauth_session()
+        if reason in REAUTH_STEPS:
+            self._reauth_step = REAUTH_STEPS[reason]
+        return await self.async_step_reauth_unknown()
 
     async def async_step_reauth_token(
         self, user_input: dict[str, str] | None = None
@@ -206,16 +213,18 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
             description_placeholders={CONF_URL: url},
         )
 
-    async def async_step_reauth_session(
+    async def async_step_reauth_unknown(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Negotiate a new session, now that the user has said so."""
+        """Negotiate a new session, now that the user has said so; the step says why."""
         if user_input is None:
             return self.async_show_form(
-                step_id="reauth_session",
+                step_id=self._reauth_step,
                 description_placeholders={CONF_NAME: self._get_reauth_entry().title},
             )
         return await self.next_step()
+
+    async_step_reauth_lost = async_step_reauth_reset = async_step_reauth_unknown
 
     def _reload_entries_of(self, url: str, but: str) -> None:
         for entry in self.hass.config_entries.async_entries(DOMAIN, include_ignore=False):
@@ -310,16 +319,18 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
 
     @override
     async def finish(self, paired: Paired) -> ConfigFlowResult:
-        just_paired(self.hass, self._device_id)
         data = {
             **self._address,
             CONF_DEVICE_ID: self._device_id,
             CONF_KEY_SERVICE: paired.device.key_service,
         }
         if self.source == SOURCE_REAUTH:
-            return self.async_update_reload_and_abort(self._get_reauth_entry(), data_updates=data)
+            entry = self._get_reauth_entry()
+            self._forget_troubles(entry.entry_id)
+            return self.async_update_reload_and_abort(entry, data_updates=data)
         if self.source == SOURCE_RECONFIGURE:
             return await self._finish_reconfigure(data)
+        just_paired(self.hass, self._device_id)
         if (registry_id := self._free_registry_id()) != self._device_id:
             data[CONF_REGISTRY_ID] = registry_id
         return self.async_create_entry(title=paired.name or self._device_id, data=data)
@@ -340,6 +351,7 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         entry = self._get_reconfigure_entry()
         former = entry.data[CONF_DEVICE_ID]
         if former == self._device_id:
+            self._forget_troubles(entry.entry_id)
             return self.async_update_reload_and_abort(entry, data_updates=data)
         # The registries go on with the ids of the first device.
         data[CONF_REGISTRY_ID] = entry.data.get(CONF_REGISTRY_ID, former)
@@ -347,11 +359,17 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
             former, entry.data[CONF_HOST], entry.data[CONF_PORT]
         )
         schedule_farewells(self.hass)
+        self._forget_troubles(entry.entry_id)
         for flow in self._async_in_progress(match_context={"unique_id": self._device_id}):
             self.hass.config_entries.flow.async_abort(flow["flow_id"])
         return self.async_update_reload_and_abort(
             entry, unique_id=self._device_id, data_updates=data
         )
+
+    def _forget_troubles(self, entry_id: str) -> None:
+        """Begin anew: what still holds is told again."""
+        forget_repairs(self.hass, entry_id)
+        just_paired(self.hass, self._device_id)
 
 
 class SecurePairOptionsFlow(OptionsFlowWithReload):

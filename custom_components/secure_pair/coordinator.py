@@ -60,6 +60,7 @@ _NOTICES: Final = {
     NoticeKind.UNPAIRED: SecurityEvent.TERMINAL_UNPAIRED,
 }
 _JPEG_BEGINS: Final = b"\xff\xd8\xff"
+_JPEG_ENDS: Final = b"\xff\xd9"
 
 
 class BoundEntity(Protocol):
@@ -211,6 +212,11 @@ class DeviceCoordinator:
                     self.failed(Failure.TERMINAL_REVOKED)
 
     @callback
+    def fault(self, error: SecurePairError) -> None:
+        """Say so, once."""
+        self.mirror.drop_message(error)
+
+    @callback
     def unlinked(self, error: SecurePairError) -> None:
         """Show that the device is away."""
         self._commander.unlinked()
@@ -332,10 +338,12 @@ class DeviceCoordinator:
         except SecurePairError as error:
             LOGGER.debug("%s: no picture of %s: %s", self.entry.title, entity.key, error)
             return None
-        match answer:
-            case Picture(data=data) if data.startswith(_JPEG_BEGINS):
-                return data
-        return None
+        if not isinstance(answer, Picture) or not answer.data:
+            return None
+        if not (answer.data.startswith(_JPEG_BEGINS) and answer.data.endswith(_JPEG_ENDS)):
+            self.mirror.drop_picture(entity.key)
+            return None
+        return answer.data
 
     async def carry_out(self, entity: Entity, action: Action) -> None:
         """Have an action carried out; raises a translated HomeAssistantError."""

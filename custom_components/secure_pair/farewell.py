@@ -7,6 +7,7 @@ every set-up of the integration tries to.
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -23,6 +24,12 @@ from .protocol.errors import Failure, SecurePairError
 EXPIRY_SECONDS: Final = 30 * 86400
 """How long a device is tried that was not there, or did not know its session."""
 
+_MOST_SECONDS: Final = 86400
+"""What the time between two tries counts at most: a clock may jump by years."""
+
+_LEAST_SECONDS: Final = 3600
+"""Less than that between two tries is not worth a write."""
+
 
 async def deliver_farewells(
     hass: HomeAssistant, announced: Mapping[str, Address] | None = None
@@ -35,8 +42,8 @@ async def deliver_farewells(
     for_device = announced or {}
     await asyncio.gather(
         *(
-            _deliver(key_store, tombstone, for_device.get(device_id))
-            for device_id, tombstone in (await key_store.tombstones()).items()
+            _deliver(key_store, device_id, for_device.get(device_id))
+            for device_id in await key_store.tombstones()
         )
     )
 
@@ -54,16 +61,28 @@ async def _deliver_quietly(hass: HomeAssistant, announced: Mapping[str, Address]
         LOGGER.debug("%s", error)
 
 
-async def _deliver(key_store: KeyStore, tombstone: Tombstone, announced: Address | None) -> None:
-    device_id = tombstone.device.device_id
-    told = False
-    for address in (Address(tombstone.host, tombstone.port), announced):
-        if address is not None and not told:
-            told = await _tell(address, tombstone)
-    if told or time.time() - tombstone.buried_at > EXPIRY_SECONDS:
-        await key_store.forget_tombstone(tombstone)
-    else:
+async def _deliver(key_store: KeyStore, device_id: str, announced: Address | None) -> None:
+    async with key_store.handshake(device_id):
+        if (tombstone := (await key_store.tombstones()).get(device_id)) is None:
+            # Whoever was at it before has done it.
+            return
+        for address in (Address(tombstone.host, tombstone.port), announced):
+            if address is not None and await _tell(address, tombstone):
+                await key_store.change_tombstone(tombstone, None)
+                return
         LOGGER.debug("%s is still to be told", device_id)
+        await _age(key_store, tombstone, time.time())
+
+
+async def _age(key_store: KeyStore, tombstone: Tombstone, now: float) -> None:
+    """Let a try in vain count, and give up where there were enough."""
+    waited = now - tombstone.tried_at
+    tried_for = tombstone.tried_for + min(max(waited, 0), _MOST_SECONDS)
+    if tried_for > EXPIRY_SECONDS:
+        await key_store.change_tombstone(tombstone, None)
+    elif not 0 <= waited < _LEAST_SECONDS:
+        aged = replace(tombstone, tried_at=now, tried_for=tried_for)
+        await key_store.change_tombstone(tombstone, aged)
 
 
 async def _tell(address: Address, tombstone: Tombstone) -> bool:

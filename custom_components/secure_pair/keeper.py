@@ -53,6 +53,9 @@ class Device(Protocol):
     def receive(self, link: Link, message: AnyFromDevice) -> None:
         """Take a message; after the full states of a link, `SessionKeeper.described`."""
 
+    def fault(self, error: SecurePairError) -> None:
+        """Hear of a message that made no sense, and cost only itself."""
+
     def unlinked(self, error: SecurePairError) -> None:
         """Hear that there is no link any more."""
 
@@ -143,6 +146,8 @@ class SessionKeeper:
             backoff = Backoff() if lasted else backoff.failed()
             while self.link is None:
                 await self._pause(backoff.delay(random.random()))  # noqa: S311
+                # Whoever is heard of from now on is tried behind this try.
+                self._try_now.clear()
                 try:
                     await self.connect()
                 except SecurePairError as error:
@@ -166,7 +171,6 @@ class SessionKeeper:
             self._try_now.set()
 
     async def _pause(self, seconds: float) -> None:
-        self._try_now.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._try_now.wait()
@@ -312,7 +316,8 @@ class SessionKeeper:
         former = self.link
         self._adopting, self._described = link, self._loop.create_future()
         try:
-            link.start(partial(self._device.receive, link), partial(self._ended, link))
+            receive, end = partial(self._device.receive, link), partial(self._ended, link)
+            link.start(receive, end, self._device.fault)
             async with asyncio.timeout(DESCRIPTION_SECONDS):
                 await self._described
         except TimeoutError as error:

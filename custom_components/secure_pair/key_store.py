@@ -51,8 +51,10 @@ class Tombstone:
     device: PairedDevice
     host: str
     port: int
-    buried_at: float = 0.0
-    """Unix time."""
+    tried_at: float = 0.0
+    """When it was tried last, as Unix time."""
+    tried_for: float = 0.0
+    """For how many seconds it has been tried in vain, as far as that was seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,16 +196,19 @@ class KeyStore:
 
         await self._change(bury)
 
-    async def forget_tombstone(self, tombstone: Tombstone) -> None:
-        """Forget a device that has been told, unless it was buried anew meanwhile."""
+    async def change_tombstone(self, tombstone: Tombstone, by: Tombstone | None) -> None:
+        """Put another in its place, or None, unless the device was buried anew meanwhile."""
         device_id = tombstone.device.device_id
 
-        def forget(content: _Content) -> _Content:
+        def change(content: _Content) -> _Content:
             if content.tombstones.get(device_id) is not tombstone:
                 return content
-            return replace(content, tombstones=_without(content.tombstones, device_id))
+            tombstones = _without(content.tombstones, device_id)
+            if by is not None:
+                tombstones[device_id] = by
+            return replace(content, tombstones=tombstones)
 
-        await self._change(forget)
+        await self._change(change)
 
     async def _read(self) -> _Content:
         async with self._lock:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from .connection import ANSWER_SECONDS, Connection
-from .const import LOGGER
 from .protocol import envelope, resumption
 from .protocol.crypto import PRIMITIVES
 from .protocol.envelope import (
@@ -30,6 +29,7 @@ from .protocol.sessions import StoredSession
 
 type OnMessage = Callable[[AnyFromDevice], None]
 type OnEnd = Callable[[SecurePairError], None]
+type OnFault = Callable[[SecurePairError], None]
 
 
 async def resume(connection: Connection, session: StoredSession) -> Link:
@@ -63,9 +63,9 @@ class Link:
         self._early: deque[AnyFromDevice] = deque()
         self._on_message: OnMessage | None = None
         self._on_end: OnEnd | None = None
+        self._on_fault: OnFault | None = None
         self._ended: SecurePairError | None = None
         self._detached = False
-        self._complained = False
         self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
         self._ping: asyncio.TimerHandle | None = None
         self._pinged: float | None = None
@@ -92,12 +92,15 @@ class Link:
             raise SecurePairError(Failure.TIMEOUT, detail) from error
         return link
 
-    def start(self, on_message: OnMessage, on_end: OnEnd) -> None:
+    def start(
+        self, on_message: OnMessage, on_end: OnEnd, on_fault: OnFault | None = None
+    ) -> None:
         """Give every further message to `on_message`; `on_end` is called once.
 
-        A link that has ended already ends here.
+        `on_fault` hears of a message that costs only itself. A link that has ended already
+        ends here.
         """
-        self._on_message, self._on_end = on_message, on_end
+        self._on_message, self._on_end, self._on_fault = on_message, on_end, on_fault
         while self._early:
             on_message(self._early.popleft())
         if self._ended is not None:
@@ -170,10 +173,8 @@ class Link:
         except SecurePairError as error:
             if error.failure is not Failure.TOO_LARGE:
                 raise
-            # It costs only itself, and one line in the log, however often it comes.
-            if not self._complained:
-                self._complained = True
-                LOGGER.warning("%s: %s", self._connection.greeting.device_id, error)
+            if self._on_fault is not None:
+                self._on_fault(error)
             return
         if whole is None:
             return

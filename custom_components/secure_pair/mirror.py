@@ -79,6 +79,14 @@ class Mirror:
         self._complain(f"a state of {key} is left out: {reason}")
         self.states.pop(key, None)
 
+    def drop_message(self, reason: object) -> None:
+        """Leave a whole message out."""
+        self._complain(f"a message is left out: {reason}")
+
+    def drop_picture(self, key: str) -> None:
+        """Leave a picture out that is none."""
+        self._complain(f"a picture of {key} is left out: {Failure.MALFORMED}: it is no JPEG")
+
     def update(self, states: States) -> list[str]:
         """Take states; return the keys of the entities that changed.
 

@@ -258,7 +258,7 @@ class PairingFlow(KeyServiceFlow):
             # Home Assistant's own call was here first.
             return self._show_retry()
         try:
-            paired = await pairing
+            result = await self.finish(await pairing)
         except SecurePairError as error:
             LOGGER.debug("Pairing failed: %s", error)
             return await self._show_failure(error.failure)
@@ -266,7 +266,7 @@ class PairingFlow(KeyServiceFlow):
             LOGGER.exception("Unexpected error while pairing")
             return self._show_retry("unknown")
         self._finished = True
-        return await self.finish(paired)
+        return result
 
     async def _show_failure(self, failure: Failure) -> ConfigFlowResult:
         if failure in _ADDRESS_FAILURES:

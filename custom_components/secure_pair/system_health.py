@@ -1,15 +1,21 @@
 """System health: how many devices are paired and connected, and which key services answer."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from homeassistant.components import system_health
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .key_service import key_service_at
+from .key_service import KeyService, key_service_at
 from .key_store import get_key_store
-from .protocol.errors import SecurePairError
+from .protocol.errors import Failure, SecurePairError
+
+_ANSWERS: Final = frozenset(
+    {Failure.TOKEN_REFUSED, Failure.SLOW_DOWN, Failure.KEY_SERVICE_UNAVAILABLE}
+)
+"""What only a key service says that can be reached."""
 
 
 @callback
@@ -39,12 +45,15 @@ async def _reachable(hass: HomeAssistant) -> str:
         known = await get_key_store(hass).key_services()
     except SecurePairError as error:
         return error.failure.value
-    answers = 0
-    for url, token in known.items():
-        service = key_service_at(hass, url, token)
-        try:
-            await service.terminal()
-        except SecurePairError:
-            continue
-        answers += 1
-    return f"{answers} / {len(known)}"
+    answers = await asyncio.gather(
+        *(_answers(key_service_at(hass, url, token)) for url, token in known.items())
+    )
+    return f"{sum(answers)} / {len(known)}"
+
+
+async def _answers(service: KeyService) -> bool:
+    try:
+        await service.terminal()
+    except SecurePairError as error:
+        return error.failure in _ANSWERS
+    return True

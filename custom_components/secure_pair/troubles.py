@@ -5,7 +5,7 @@ when it is over. Anybody on the network can make failures happen: so each is tol
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -24,6 +24,17 @@ QUIET_SECONDS: Final = 3600
 EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What was told of an entry and when, on the loop's clock: however often it is set up."""
+
+    told: dict[tuple[SecurityEvent, str], float] = field(default_factory=dict)
+    raised: dict[str, float] = field(default_factory=dict)
+
+
+_MEMORIES: HassKey[dict[str, _Memory]] = HassKey(f"{DOMAIN}.troubles")
+"""By entry id."""
 
 _PAIRED: HassKey[set[str]] = HassKey(f"{DOMAIN}.paired")
 """Devices that were paired, which nobody was told yet."""
@@ -56,25 +67,32 @@ _TROUBLES: Final = {
     Failure.WRONG_DEVICE: _Trouble(SecurityEvent.WRONG_DEVICE),
     Failure.RECORD_FAILED: _Trouble(SecurityEvent.FORGED_RECORD),
     Failure.TERMINAL_REVOKED: _Trouble(SecurityEvent.REVOKED, repair=True),
-    Failure.DEVICE_RESET: _Trouble(SecurityEvent.REFUSED, repair=True),
+    Failure.DEVICE_RESET: _Trouble(SecurityEvent.REFUSED, repair=True, reauth=True),
     Failure.TABLE_FULL: _Trouble(SecurityEvent.REFUSED, repair=True),
     Failure.AUTHORIZATION_REJECTED: _Trouble(SecurityEvent.REFUSED, repair=True),
     Failure.EPOCH_REFUSED: _Trouble(SecurityEvent.REFUSED, repair=True),
     Failure.DEVICE_UNPROVEN: _Trouble(SecurityEvent.REFUSED, repair=True),
     Failure.TERMINAL_UNPROVEN: _Trouble(SecurityEvent.REFUSED, repair=True),
     Failure.NOT_YOURS: _Trouble(repair=True),
-    Failure.OWNED_BY_ANOTHER: _Trouble(repair=True),
     Failure.IDENTITY_IN_USE: _Trouble(repair=True),
     Failure.VERSION_NOT_SUPPORTED: _Trouble(repair=True),
 }
 """Every other failure passes by itself, and is only in the log."""
+
+REAUTH_STEPS: Final = {
+    Failure.TOKEN_REFUSED: "reauth_token",
+    Failure.SESSION_NOT_STORED: "reauth_lost",
+    Failure.SESSION_UNKNOWN: "reauth_unknown",
+    Failure.DEVICE_RESET: "reauth_reset",
+}
+"""Where a reauthentication begins, and says why there is one."""
+_TOKEN_STEP: Final = REAUTH_STEPS[Failure.TOKEN_REFUSED]
 
 _KEY_SERVICES: Final = frozenset(
     {
         Failure.AUTHORIZATION_REJECTED,
         Failure.EPOCH_REFUSED,
         Failure.NOT_YOURS,
-        Failure.OWNED_BY_ANOTHER,
     }
 )
 """Failures that are over with a new session only: a resumption does not ask the key service."""
@@ -94,8 +112,8 @@ class Troubles:
         """Begin without any."""
         self._hass = hass
         self._entry = entry
-        self._told: dict[tuple[SecurityEvent, str], float] = {}
-        self._raised: dict[str, float] = {}
+        memories = hass.data.setdefault(_MEMORIES, {})
+        self._memory = memories.setdefault(entry.entry_id, _Memory())
         self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
 
     @callback
@@ -119,14 +137,14 @@ class Troubles:
         """Take back what is over when the device and this terminal understand each other."""
         for repair in REPAIRS - {KEY_RUNS_OUT} - _KEY_SERVICES:
             self.take_back(repair)
-        self._take_back_question("reauth_session")
+        self._take_back_questions(set(REAUTH_STEPS.values()) - {_TOKEN_STEP})
 
     @callback
     def renewed(self) -> None:
         """Take back the rest, and tell: the key service has agreed as well."""
         for repair in _KEY_SERVICES:
             self.take_back(repair)
-        self._take_back_question("reauth_token")
+        self._take_back_questions({_TOKEN_STEP})
         self.tell(SecurityEvent.RENEWED)
 
     @callback
@@ -135,9 +153,10 @@ class Troubles:
         now = self._hass.loop.time()
         issue = issue_id(self._entry.entry_id, repair)
         is_shown = ir.async_get(self._hass).async_get_issue(DOMAIN, issue) is not None
-        if not is_shown and now - self._raised.get(repair, -QUIET_SECONDS) < QUIET_SECONDS:
+        raised = self._memory.raised
+        if not is_shown and now - raised.get(repair, -QUIET_SECONDS) < QUIET_SECONDS:
             return
-        self._raised[repair] = now
+        raised[repair] = now
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -155,10 +174,10 @@ class Troubles:
         ir.async_delete_issue(self._hass, DOMAIN, issue_id(self._entry.entry_id, repair))
 
     @callback
-    def _take_back_question(self, step_id: str) -> None:
-        """Close the reauthentication that waits at this step: its answer is not needed."""
+    def _take_back_questions(self, steps: set[str]) -> None:
+        """Close the reauthentication that waits at one of these: its answer is not needed."""
         for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
-            if flow.get("step_id") == step_id:
+            if flow.get("step_id") in steps:
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
@@ -166,7 +185,7 @@ class Troubles:
         """Tell of a security event, unless the same was told a moment ago."""
         if (reason := attributes.get("reason")) is not None:
             # Anybody on the network can bring it about.
-            now, told = self._hass.loop.time(), self._told
+            now, told = self._hass.loop.time(), self._memory.told
             if now - told.get((event, reason), -QUIET_SECONDS) < QUIET_SECONDS:
                 return
             told[event, reason] = now
@@ -205,6 +224,7 @@ def issue_id(entry_id: str, repair: str) -> str:
 
 @callback
 def forget_repairs(hass: HomeAssistant, entry_id: str) -> None:
-    """Take back all repairs of an entry that goes."""
+    """Take back all repairs of an entry that goes, or begins anew."""
+    hass.data.get(_MEMORIES, {}).pop(entry_id, None)
     for repair in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, repair))

@@ -53,7 +53,9 @@ class Answers:
             "new_key_service": key_service,
             "label": label,
             "retry": {},
-            "reauth_session": {},
+            "reauth_lost": {},
+            "reauth_unknown": {},
+            "reauth_reset": {},
             "reauth_token": {"token": self.token},
         }
         return given[step_id]

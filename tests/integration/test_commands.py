@@ -440,6 +440,61 @@ async def test_no_answer_makes_it_unclear(
     assert not home.coordinator.unclear
 
 
+async def test_no_answer_at_all(home: Home, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection lives, but the device never says what became of it."""
+    monkeypatch.setattr(commander, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(commander, "PATIENCE_SECONDS", 0.05)
+    heard: list[bytes] = []
+
+    def hear(_: bytes, message: Command | Question) -> Verdict:
+        heard.append(message.id)
+        return Verdict(Result.RUNNING)
+
+    monkeypatch.setattr(home.device.commands, "receive", hear)
+    for live in home.device.live:
+        monkeypatch.setattr(live._outbox, "say", lambda _: None)  # type: ignore[attr-defined]
+    assert await refused(order(home)) == "command_unknown"
+    assert home.state("lock") == "unknown"
+    # It was asked once more, about the same.
+    assert len(heard) == 2
+    assert len(set(heard)) == 1
+
+
+async def test_runs_for_ever(home: Home, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is asked now and then, and nobody waits for longer than that."""
+    monkeypatch.setattr(commander, "RUNNING_SECONDS", 0.01)
+    monkeypatch.setattr(commander, "LONGEST_SECONDS", 0.3)
+    assert await refused(order(home)) == "command_unknown"
+    assert len([message for message in door.sent if message.entity == "lock"]) > 2
+    assert len(door.lock.began) == 1
+    assert not home.coordinator._commander._pending
+    door.lock.arrives.set()
+    await home.until(lambda: home.state("lock") == "unlocked")
+
+
+async def test_one_of_two_is_cleared_up(home: Home, door: Door) -> None:
+    """The lock claims nothing while either is unclear."""
+    first = await under_way(home, door)
+    second = order(home, "lock")
+    await home.until(lambda: len(door.sent) == 2)
+    silent = door.sent[1].id
+    receive = home.device.commands.receive
+
+    def only_the_first(terminal_id: bytes, message: Command | Question) -> Any:
+        verdict = receive(terminal_id, message)
+        return Verdict(Result.BUSY) if message.id == silent else verdict
+
+    home.device.commands.receive = only_the_first  # type: ignore[method-assign]
+    await home.cut()
+    await home.back()
+    await home.heard()
+    assert home.state("lock") == "unknown"
+    home.device.commands.receive = receive  # type: ignore[method-assign]
+    door.lock.arrives.set()
+    await asyncio.gather(first, second)
+    assert home.state("lock") == "locked"
+
+
 async def test_outcomes_of_nobodys_commands(home: Home, door: Door) -> None:
     for result in Result:
         for live in home.device.live:

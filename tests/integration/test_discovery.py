@@ -14,7 +14,7 @@ from custom_components.secure_pair.key_store import get_key_store
 from device_stub.announce import service_info
 from device_stub.factory import NewDevice
 
-from .attacker import Attacker, attacking
+from .attacker import Attacker, Frame, attacking
 from .conftest import DEVICE_ID, OTHER_ID, Until, VirtualLock, running_lock
 from .flows import Answers, announce, pair, start, submit, submit_until
 from .relay import Relay
@@ -80,7 +80,9 @@ async def test_what_a_device_announces_is_understood(
 @pytest.mark.parametrize(
     ("properties", "shown"),
     [
-        ({}, "Front door"),
+        ({}, "Front door (Virtual door lock)"),
+        ({"model": ...}, "Front door"),
+        ({"name": "Virtual door lock"}, "Virtual door lock"),
         ({"name": ""}, "Virtual door lock"),
         ({"name": ..., "model": ...}, DEVICE_ID),
         ({"name": None, "model": None}, DEVICE_ID),
@@ -228,6 +230,35 @@ async def test_moved_and_connects_at_once(
     # And there it is after a restart.
     await hass.config_entries.async_reload(entry.entry_id)
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_moved_while_its_former_address_is_tried(
+    hass: HomeAssistant,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    relay: Relay,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What accepts there says nothing: the announcement comes meanwhile, and is not forgotten."""
+    delays = iter([0])
+    monkeypatch.setattr(
+        "custom_components.secure_pair.reconnect.Backoff.delay", lambda *_: next(delays, 3600)
+    )
+    monkeypatch.setattr("custom_components.secure_pair.connection.GREETING_SECONDS", 0.2)
+
+    async def say_nothing(_: Frame) -> None:
+        return None
+
+    async with attacking(virtual_lock.server.port) as before:
+        entry = await pair(hass, replace(answers, port=before.port))
+        before.tamper = say_nothing
+        tries = before.connections
+        before.cut()
+        await until(lambda: before.connections > tries)
+        await announce(hass, relay.port)
+        await until(lambda: hass.states.is_state(LOCK, "locked"))
+    assert entry.data["port"] == relay.port
 
 
 async def test_moved_while_the_entry_waits_to_be_set_up(

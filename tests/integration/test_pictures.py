@@ -27,7 +27,7 @@ from secure_pair_protocol.envelope import (
 )
 from secure_pair_protocol.pieces import MESSAGE_LIMIT, OPEN_TRANSFERS
 
-from .conftest import DEVICE_ID, InstallAppliance
+from .conftest import InstallAppliance
 from .home import Home
 from .logs import complaints
 from .relay import Toward
@@ -82,12 +82,17 @@ async def test_no_picture(
         await image(home)
     await home.call("switch.turn_off", "privacy")
     assert await image(home)
-    for data in (b"<html>", b"", b"\xff\xd8"):
+    assert not complaints(caplog)
+    for data in (b"<html>", b"", b"\xff\xd8", (await image(home))[:-2]):
         surveillance.camera.replacement = "image/jpeg", data
         with pytest.raises(HomeAssistantError):
             await image(home)
     surveillance.camera.replacement = None
     assert await image(home)
+    # One line, however often.
+    assert complaints(caplog) == [
+        "Virtual device: a picture of camera is left out: malformed: it is no JPEG"
+    ]
 
     await home.call("camera.turn_off", "camera")
     with pytest.raises(HomeAssistantError, match="Camera is off"):
@@ -101,7 +106,7 @@ async def test_no_picture(
     assert await home.coordinator.picture(home.coordinator.mirror.entities["camera"]) is None
     await home.back()
     assert await image(home)
-    assert not complaints(caplog)
+    assert len(complaints(caplog)) == 1
 
 
 async def test_several_who_look_share_one_picture(home: Home, surveillance: Surveillance) -> None:
@@ -168,8 +173,15 @@ async def test_picture_that_never_ends(
     assert not any(kept.values())
     # One line, however often.
     [line] = complaints(caplog)
-    assert DEVICE_ID in line
     assert "a message in pieces" in line
+    await home.cut()
+    await home.back()
+    for number in range(MESSAGE_LIMIT // PIECE_SIZE + 2):
+        say(home, Piece(device.up, 7, last=False, data=data))
+        if number % 64 == 0:
+            await home.heard()
+    await home.heard()
+    assert complaints(caplog) == [line]
     assert await image(home)
     await home.call("lock.unlock", "lock")
     assert home.state("lock") == "unlocked"

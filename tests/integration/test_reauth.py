@@ -9,7 +9,6 @@ import pytest
 from homeassistant.config_entries import (
     SOURCE_IGNORE,
     SOURCE_REAUTH,
-    SOURCE_RECONFIGURE,
     ConfigEntry,
     ConfigEntryState,
     ConfigFlowResult,
@@ -239,7 +238,7 @@ async def test_key_is_lost(
     await hass.async_block_till_done()
     flow = waiting_flow(hass, entry, SOURCE_REAUTH)
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])
-    assert result["step_id"] == "reauth_session"
+    assert result["step_id"] == "reauth_lost"
     assert result["description_placeholders"] == {"name": "Front door"}
 
     result = await submit_until(hass, result, answers)
@@ -317,7 +316,7 @@ async def test_key_service_is_away_from_the_beginning(
     await hass.async_block_till_done()
     flow = waiting_flow(hass, entry, SOURCE_REAUTH)
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])
-    assert result["step_id"] == "reauth_session"
+    assert result["step_id"] == "reauth_lost"
     result = await submit(hass, result, answers)
     assert (result["step_id"], result["errors"]) == (
         "key_service",
@@ -372,7 +371,7 @@ async def test_forms_are_shown_again_as_they_were(
         again = await hass.config_entries.flow.async_configure(result["flow_id"])
         assert (again["step_id"], again["type"]) == (step, FlowResultType.FORM)
 
-    await is_shown_again(result, "reauth_session")
+    await is_shown_again(result, "reauth_lost")
     result = await submit(hass, result, answers)
     await is_shown_again(result, "label")
     await virtual_lock.server.stop()
@@ -436,7 +435,7 @@ async def test_device_was_reset(
     virtual_lock: VirtualLock,
     until: Until,
 ) -> None:
-    """A repair says so, and nothing is negotiated before the user has; see test_repairs."""
+    """Both ways to pair again are offered, and go together; see test_repairs for the other."""
     before = registered(hass, entry)
     await virtual_lock.server.factory_reset()
     issues = ir.async_get(hass)
@@ -444,15 +443,11 @@ async def test_device_was_reset(
     await until(lambda: hass.states.is_state(LOCK, "unavailable"))
     assert not virtual_lock.device.register.held
 
-    # The user may as well pair it again from the entry's menu.
-    result = await hass.config_entries.flow.async_init(
-        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
-    )
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"next_step_id": "change_key_service"}
-    )
+    flow = waiting_flow(hass, entry, SOURCE_REAUTH)
+    assert flow["step_id"] == "reauth_reset"
+    result = await hass.config_entries.flow.async_configure(flow["flow_id"])
     result = await submit_until(hass, result, answers)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
     assert hass.states.is_state(LOCK, "locked")
@@ -467,7 +462,6 @@ async def test_device_reset_and_wiped_before_a_reauthentication(
     await virtual_lock.server.factory_reset()
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.error_reason_translation_key == "device_reset"
-    entry.async_start_reauth(hass, data={"reason": "session_unknown"})
     await hass.async_block_till_done()
     flow = waiting_flow(hass, entry, SOURCE_REAUTH)
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])

@@ -5,7 +5,12 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import pytest
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    ConfigEntryState,
+    ConfigFlowContext,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -28,6 +33,7 @@ from secure_pair_protocol.sessions import HeldSession, Register
 
 from .attacker import Back, Frame, flipping
 from .conftest import DEVICE_ID, KeyService, VirtualLock
+from .flows import Answers, choose, submit_until, waiting_flow
 from .house import House
 
 type Step = Callable[[Scene], Awaitable[None]]
@@ -196,8 +202,6 @@ async def scene(house: House, key_service: KeyService, virtual_lock: VirtualLock
 
 def test_every_repair_is_here() -> None:
     raised = {trouble.failure.value for trouble in TROUBLES} | {"identity_in_use"}
-    # A key service says it to a claim only, and a renewal does not claim.
-    raised.add("owned_by_another")
     assert raised == {failure.value for failure, trouble in _TROUBLES.items() if trouble.repair}
 
 
@@ -258,6 +262,33 @@ async def test_over_by_itself(
         # Ten minutes later.
         monkeypatch.setattr("custom_components.secure_pair.reconnect.NEGOTIATION_SECONDS", 0)
         await house.until(lambda: house.keeper.link is not None)
+    await house.hass.async_block_till_done()
+    assert not house.repairs
+    await house.works()
+
+
+@pytest.mark.parametrize("way", ["change_key_service", "reauth"])
+@pytest.mark.parametrize("failure", [Failure.NOT_YOURS, Failure.AUTHORIZATION_REJECTED])
+async def test_over_when_the_user_has_paired_again(
+    scene: Scene, answers: Answers, failure: Failure, way: str
+) -> None:
+    """In whichever flow, and not only in the repair's own."""
+    house = scene.house
+    (trouble,) = (trouble for trouble in TROUBLES if trouble.failure is failure)
+    await trouble.goes_wrong(scene)
+    await house.until(lambda: house.repairs)
+    await trouble.is_mended(scene)
+    if way == "reauth":
+        house.entry.async_start_reauth(house.hass, data={"reason": Failure.SESSION_UNKNOWN.value})
+        await house.hass.async_block_till_done()
+        flow_id = waiting_flow(house.hass, house.entry, SOURCE_REAUTH)["flow_id"]
+        result = await house.hass.config_entries.flow.async_configure(flow_id)
+    else:
+        context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=house.entry.entry_id)
+        result = await house.hass.config_entries.flow.async_init(DOMAIN, context=context)
+        result = await choose(house.hass, result, way)
+    result = await submit_until(house.hass, result, replace(answers, port=house.attacker.port))
+    assert result["type"] == "abort", result
     await house.hass.async_block_till_done()
     assert not house.repairs
     await house.works()

@@ -16,11 +16,13 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from cloud_stub.ownership import release
 from custom_components.secure_pair.protocol import secret as terminal_secret
+from custom_components.secure_pair.system_health import system_health_info
 from secure_pair_protocol import secret as other_secret
 from secure_pair_protocol.messages import DeviceKey, ResumeAnswer, TerminalConfirmation
 
@@ -115,7 +117,11 @@ async def test_a_whole_life(
     assert diagnostics["connected"] is True
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), house.entry.entry_id)
     assert devices
+    for device in devices:
+        of_device: Any = await get_diagnostics_for_device(hass, hass_client, house.entry, device)
+        seen.append(json.dumps(of_device))
     seen.append(json.dumps(diagnostics))
+    seen.append(repr(await system_health_info(hass)))
     seen.append(caplog.text)
     seen.append(repr([entry.as_dict() for entry in hass.config_entries.async_entries()]))
     seen.append(repr([state.as_dict() for state in hass.states.async_all()]))
@@ -166,6 +172,7 @@ async def life(  # noqa: PLR0915 - a life is long
         seen.append("".join(traceback.format_exception(caught.value)))
 
     await house.works()
+    seen.append(repr(await house.act("list_terminals")))
     await house.renew()
     # Everything that goes wrong in a renewal.
     for tamper, key in (
@@ -235,3 +242,7 @@ async def life(  # noqa: PLR0915 - a life is long
     attacker.behave()
     house.entry = await pair(hass, through)
     await house.works()
+    other = await house.terminal().negotiate(house.server.port)
+    terminal_id = house.device.register.held[-1].session.terminal_id.hex()
+    seen.append(repr(await house.act("revoke_terminal", terminal_id=terminal_id)))
+    await other.close()

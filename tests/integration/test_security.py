@@ -10,7 +10,9 @@ import pytest
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from pytest_homeassistant_custom_component.common import async_capture_events
 
+from custom_components.secure_pair.troubles import EVENT_SECURITY
 from device_stub.device import Device
 from device_stub.factory import make_device
 from device_stub.lock import DoorLock
@@ -123,8 +125,15 @@ async def test_another_device_answers(house: House, neighbours: Server) -> None:
     assert not house.repairs
     assert not house.reauths
     assert house.state == "unavailable"
+    # The same at each set-up that is tried.
+    told = async_capture_events(house.hass, EVENT_SECURITY)
+    for _ in range(3):
+        await house.reload()
+        assert house.status() is ConfigEntryState.SETUP_RETRY
+    assert not told
 
     house.attacker.device_port = behind
+    await house.reload()
     await house.until(lambda: house.keeper.link is not None)
     assert (house.session_id, house.stored) == (first, stored)
     await house.works()

@@ -32,6 +32,19 @@ async def test_diagnostics_of_a_connected_device(
     whole: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert (whole["state"], whole["reason"], whole["connected"]) == ("loaded", None, True)
     assert whole["device"]["model"] == "Virtual door lock"
+    # Whatever else there is to know is not in it.
+    assert set(whole) == {
+        "state",
+        "reason",
+        "connected",
+        "last_failure",
+        "device",
+        "entities",
+        "sessions",
+    }
+    assert set(whole["device"]) == {"model", "manufacturer", "firmware", "hardware"}
+    (session,) = whole["sessions"]
+    assert set(session) == {"provisional", "lifetime", "negotiated_at", "transcript"}
     (lock,) = whole["entities"].values()
     assert lock == {"kind": "Lock", "has_state": True, "unclear": False}
 
@@ -102,6 +115,9 @@ async def test_system_health(
     entry = await pair(hass, answers)
     assert await health() == {"devices": 1, "connected": 1, "key_services_reachable": "1 / 1"}
 
+    # It answers, whatever it thinks of the token.
+    await key_service.revoke()
+    assert (await health())["key_services_reachable"] == "1 / 1"
     await key_service.stop()
     await hass.config_entries.async_unload(entry.entry_id)
     assert await health() == {"devices": 1, "connected": 0, "key_services_reachable": "0 / 1"}

@@ -1,6 +1,8 @@
 """A device that this Home Assistant has left is told, however long it takes."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from ipaddress import ip_address
 
@@ -160,6 +162,32 @@ async def test_it_says_that_it_knows_nothing(grave: Grave, monkeypatch: pytest.M
     monkeypatch.setattr("custom_components.secure_pair.farewell.EXPIRY_SECONDS", -1)
     await deliver_farewells(grave.hass)
     assert grave.buried == []
+
+
+async def test_a_clock_that_jumps(grave: Grave, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only days that have really passed count, one after the other."""
+    really, day = time.time, 86400
+    grave.house.attacker.tamper = cutting(Resume)
+    for days in (3650, -3650, 0, 40):
+        monkeypatch.setattr(time, "time", lambda: really() + days * day)  # noqa: B023
+        await deliver_farewells(grave.hass)
+        assert grave.buried == [DEVICE_ID]
+    for passed in range(41, 100):
+        monkeypatch.setattr(time, "time", lambda: really() + passed * day)  # noqa: B023
+        await deliver_farewells(grave.hass)
+        if not grave.buried:
+            break
+    assert 41 + 25 < passed < 41 + 31
+    assert grave.house.held
+
+
+async def test_one_farewell_at_a_time(grave: Grave) -> None:
+    """Every entry that is set up tries; the device hears it once."""
+    before = grave.house.attacker.connections
+    await asyncio.gather(*(deliver_farewells(grave.hass) for _ in range(4)))
+    assert grave.house.attacker.connections == before + 1
+    assert grave.buried == []
+    assert not grave.house.held
 
 
 async def test_not_told_stays(grave: Grave, monkeypatch: pytest.MonkeyPatch) -> None:

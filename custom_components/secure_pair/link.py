@@ -92,9 +92,7 @@ class Link:
             raise SecurePairError(Failure.TIMEOUT, detail) from error
         return link
 
-    def start(
-        self, on_message: OnMessage, on_end: OnEnd, on_fault: OnFault | None = None
-    ) -> None:
+    def start(self, on_message: OnMessage, on_end: OnEnd, on_fault: OnFault | None = None) -> None:
         """Give every further message to `on_message`; `on_end` is called once.
 
         `on_fault` hears of a message that costs only itself. A link that has ended already

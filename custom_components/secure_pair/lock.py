@@ -1,6 +1,5 @@
 """Locks."""
 
-import re
 from typing import Any, override
 
 from homeassistant.components.lock import LockEntity
@@ -33,11 +32,6 @@ class SecurePairLock(SecurePairEntity[Lock, LockState], LockEntity):
         self._attr_supported_features = LockEntityFeature(0)
         if described.latch:
             self._attr_supported_features = LockEntityFeature.OPEN
-        if described.code_format is not None:
-            try:
-                re.compile(described.code_format)
-            except re.PatternError as error:
-                raise ValueError(f"{described.code_format!r}: {error}") from error
         self._attr_code_format = described.code_format
 
     @override

@@ -25,6 +25,7 @@ from secure_pair_protocol.messages import (
     ChallengeResponse,
     DeviceKey,
     Greeting,
+    Message,
     Resume,
     ResumeAnswer,
     TerminalConfirmation,
@@ -101,7 +102,7 @@ async def neighbours(
 
 async def test_each_reason_is_told_once(house: House) -> None:
     """An hour long; anybody on the network can make them up."""
-    refusals = {
+    refusals: dict[Failure, type[Message]] = {
         Failure.TABLE_FULL: TerminalConfirmation,
         Failure.EPOCH_REFUSED: ChallengeResponse,
     }

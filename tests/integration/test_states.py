@@ -65,8 +65,8 @@ ODD_ENTITIES: list[tuple[object, str]] = [
     ({"kind": "switch", "key": "switch"}, "switch is there twice"),
     ({"kind": "switch", "key": "x_place", "device": "nowhere"}, "x_place is of an unknown device"),
     ({"kind": "select", "key": "x_twice", "options": ["a", "a"]}, "an option is there twice"),
-    ({"kind": "lock", "key": "x_code", "code_format": "("}, "'(': missing ), unterminated"),
-    ({"kind": "text", "key": "x_pattern", "pattern": "["}, "'[': unterminated character set"),
+    ({"kind": "lock", "key": "x_code", "code_format": "(a+)+"}, "'(a+)+' is more than characters"),
+    ({"kind": "text", "key": "x_pattern", "pattern": "[z-a]"}, "'[z-a]': bad character range"),
     (
         {"kind": "event", "key": "x_bell", "device_class": "doorbell", "types": ["clang"]},
         "entity x_bell is left out: a doorbell that does not ring",
@@ -516,20 +516,20 @@ async def test_described_anew_with_nonsense(
 ) -> None:
     home = await install(OddDevice)
     device = odd(home)
-    text = TextInput(key="text", name="Text", pattern="[A-Z]+")
-    device.add(Line(text, "AB"))
+    sensor = Sensor(key="power", name="Power", device_class="power", unit="W")
+    device.add(Reading(sensor, 5))
     await home.settle()
-    assert home.state("text") == "AB"
-    device.entities["text"].entity = msgspec.structs.replace(text, pattern="[")
+    assert home.state("power") == "5"
+    device.entities["power"].entity = msgspec.structs.replace(sensor, unit="°C")
     device.describe()
     await home.settle()
-    assert "text" not in entities_of(home)
-    assert home.state("text") == "unavailable"
+    assert "power" not in entities_of(home)
+    assert home.state("power") == "unavailable"
     assert len(complaints(caplog)) == 1
-    device.entities["text"].entity = text
+    device.entities["power"].entity = sensor
     device.describe()
     await home.settle()
-    assert home.state("text") == "AB"
+    assert home.state("power") == "5"
     await works(home)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..envelope import Text
-from .base import Action, Entity, Percent, State, check_options
+from .base import Action, Entity, Percent, State, check_options, check_pattern
 
 type Code = Annotated[str, Meta(max_length=64)]
 """What a user types at a keypad."""
@@ -30,7 +30,11 @@ class Lock(Entity, frozen=True, kw_only=True, tag="lock"):
     latch: bool = False
     """It can pull the latch as well: the action `open`."""
     code_format: Text | None = None
-    """A regular expression: a code of this form goes with each action."""
+    """A simple regular expression: a code of this form goes with each action."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        check_pattern(self.code_format)
 
 
 class LockState(State, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from .base import (
     State,
     check_option,
     check_options,
+    check_pattern,
     check_range,
     check_within,
 )
@@ -147,12 +148,13 @@ class TextInput(Entity, frozen=True, kw_only=True, tag="text"):
     minimum: Annotated[int, Meta(ge=0, le=255)] = 0
     maximum: Annotated[int, Meta(ge=0, le=255)] = 100
     pattern: Text | None = None
-    """A regular expression that the whole text has to match."""
+    """A simple regular expression that the whole text has to match."""
     password: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         check_range(self.minimum, self.maximum)
+        check_pattern(self.pattern)
 
     @override
     def check(self, state: State) -> None:

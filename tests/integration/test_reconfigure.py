@@ -19,6 +19,7 @@ from homeassistant.helpers import entity_registry as er
 
 from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.key_store import get_key_store
+from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
 from device_stub.factory import NewDevice
 
 from .conftest import DEVICE_ID, OTHER_ID, Until, VirtualLock
@@ -335,6 +336,47 @@ async def test_replacement_given_up(
     assert await store.device(OTHER_ID) is None
     assert entry.runtime_data.connected
     assert await store.device(DEVICE_ID) is not None
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["goes_on", "gives_up"])
+async def test_disk_fails_at_the_end_of_a_replacement(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    other_answers: Answers,
+    other_lock: VirtualLock,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    goes_on: bool,
+) -> None:
+    """The new device is paired, but the former one cannot be let go yet."""
+    store = get_key_store(hass)
+    really = store.bury_device
+
+    async def fail(device_id: str, host: str, port: int) -> None:
+        if device_id == DEVICE_ID:
+            raise SecurePairError(Failure.STORAGE_FAILED)
+        await really(device_id, host, port)
+
+    monkeypatch.setattr(store, "bury_device", fail)
+    result = await reconfigure(hass, entry, "replacement")
+    result = await submit_until(hass, result, other_answers)
+    assert result["errors"] == {"base": "storage_failed"}
+    assert entry.unique_id == DEVICE_ID
+    assert entry.runtime_data.connected
+    monkeypatch.undo()
+    if goes_on:
+        result = await submit_until(hass, result, other_answers)
+        assert (result["type"], result["reason"]) == DONE
+        await hass.async_block_till_done()
+        assert entry.unique_id == OTHER_ID
+        await until(lambda: not virtual_lock.device.register.held)
+    else:
+        hass.config_entries.flow.async_abort(result["flow_id"])
+        await until(lambda: not other_lock.device.register.held)
+        assert await store.device(OTHER_ID) is None
+        assert entry.runtime_data.connected
 
 
 async def test_replaced_while_the_former_one_is_broken(

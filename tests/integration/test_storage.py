@@ -70,6 +70,22 @@ async def test_a_file_that_cannot_be_read(
     await house.works()
 
 
+async def test_what_is_not_there_cannot_be_changed(house: House) -> None:
+    """Nor is anything written where a change changes nothing."""
+    store, before = get_key_store(house.hass), house.file.read_bytes()
+    with pytest.raises(SecurePairError, match=r"\Asession_not_stored"):
+        await store.change_device("another", lambda device: device)
+    device_id = house.device.data.device_id
+    device = await store.device(device_id)
+    assert device is not None
+    assert await store.change_device(device_id, lambda device: device) is device
+    await store.bury_device("another", "127.0.0.1", 1)
+    # It was buried anew meanwhile: this one is not the one that is there.
+    await store.change_tombstone(key_store.Tombstone(device, "127.0.0.1", 1), None)
+    assert house.file.read_bytes() == before
+    assert await store.tombstones() == {}
+
+
 async def test_a_file_that_is_missing(house: House, tmp_path: Path) -> None:
     """There may never have been one: the user is asked to pair again, and may restore it."""
     first = house.session_id

@@ -36,6 +36,45 @@ def test_simple_patterns(pattern: str, matches: str, does_not: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "contradicts",
+    [
+        {"kind": "sensor", "options": ["low", "high"], "unit": "W"},
+        {"kind": "sensor", "options": ["low", "high"], "state_class": "measurement"},
+        {"kind": "sensor", "options": ["low", "high"], "precision": 1},
+        {"kind": "sensor", "options": ["low", "low"]},
+        {"kind": "number", "minimum": 2, "maximum": 1},
+        {"kind": "number", "minimum": 0, "maximum": 1, "step": 2},
+        {"kind": "number", "minimum": 0, "maximum": float("inf")},
+        {"kind": "text", "minimum": 9, "maximum": 3},
+        {"kind": "select", "options": []},
+    ],
+)
+def test_a_description_that_contradicts_itself(contradicts: dict[str, object]) -> None:
+    with pytest.raises(SecurePairError) as caught:
+        model.decode_entity(Raw(msgspec.msgpack.encode({"key": "key", **contradicts})))
+    assert caught.value.failure is Failure.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("entity", "state"),
+    [
+        ({"kind": "sensor", "options": ["low", "high"]}, {"value": "higher"}),
+        ({"kind": "sensor", "unit": "W"}, {"value": "much"}),
+        ({"kind": "number", "minimum": 0, "maximum": 1}, {"value": 2}),
+        ({"kind": "select", "options": ["a", "b"]}, {"option": "c"}),
+        ({"kind": "text", "maximum": 3}, {"value": "long"}),
+    ],
+)
+def test_a_state_that_contradicts_the_description(
+    entity: dict[str, object], state: dict[str, object]
+) -> None:
+    described = model.decode_entity(Raw(msgspec.msgpack.encode({"key": "key", **entity})))
+    with pytest.raises(SecurePairError) as caught:
+        model.decode_state(Raw(msgspec.msgpack.encode({"key": "key", **state})), described)
+    assert caught.value.failure is Failure.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize(
     "pattern",
     [
         "(a+)+$",

@@ -5,10 +5,12 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from homeassistant.config_entries import (
     ConfigEntriesFlowManager,
     ConfigEntry,
@@ -22,6 +24,7 @@ from cloud_stub.devices import add_device
 from cloud_stub.registration import parse_registration
 from cloud_stub.settings import Settings
 from custom_components.secure_pair.const import DOMAIN
+from custom_components.secure_pair.protocol import label
 from device_stub.appliances.appliance import Appliance, build_in
 from device_stub.device import Device
 from device_stub.factory import NewDevice, make_device
@@ -29,6 +32,7 @@ from device_stub.lock import DoorLock
 from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store as DeviceStore
+from secure_pair_protocol import label as other_label
 
 from .attacker import Attacker, attacking
 from .flows import Answers, pair
@@ -59,15 +63,41 @@ OTHER_ID = "aabbccddee00"
 
 
 @pytest.fixture(autouse=True)
-def _ready(
+async def _ready(
     hass: HomeAssistant,
     enable_custom_integrations: None,
     socket_enabled: None,
     tmp_path: Path,
 ) -> None:
     """Let the integration be found, sockets work, and each test have its own storage."""
+    # Half of the time would go into a stack for each callback.
+    asyncio.get_running_loop().set_debug(enabled=False)
     hass.config.config_dir = str(tmp_path / "config")
     (tmp_path / "config").mkdir()
+
+
+class _RememberingArgon2id:
+    """Argon2id, but the same comes out of the same at once."""
+
+    def __init__(self, **parameters: Any) -> None:
+        self._parameters = parameters
+
+    def derive(self, characters: bytes) -> bytes:
+        return self._derive(characters, tuple(self._parameters.items()))
+
+    @staticmethod
+    @cache
+    def _derive(characters: bytes, parameters: tuple[tuple[str, Any], ...]) -> bytes:
+        return Argon2id(**dict(parameters)).derive(characters)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _each_code_is_stretched_once() -> Generator[None]:
+    """A whole folder of tests types the same few codes; tests/protocol stretches for real."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (label, other_label):
+            patch.setattr(module, "Argon2id", _RememberingArgon2id)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -226,15 +256,8 @@ async def house(
 
 
 @pytest.fixture
-async def quick_loop(hass: HomeAssistant) -> None:
-    """No debugging of the event loop: half of the time would go into a stack for each callback."""
-    asyncio.get_running_loop().set_debug(enabled=False)
-
-
-@pytest.fixture
 async def install(
     hass: HomeAssistant,
-    quick_loop: None,
     key_service: KeyService,
     tmp_path: Path,
     made: NewDevice,

@@ -137,11 +137,11 @@ class Connection(asyncio.Protocol):
                 device.identify()
             case Reply(payload=reply):
                 self._reply(reply, now)
-            case Negotiated(session=session, traffic=traffic):
+            case Negotiated() as negotiated:
                 # Nothing goes on the wire, and nothing is taken from it, before the write.
                 self.hold()
                 self._apply(self._admission.storing(self._place, now))
-                self._spawn(self._store(session, traffic))
+                self._spawn(self._store(negotiated))
             case Resumed(session=session, traffic=traffic):
                 verdicts = self._admission.resumed(self._place, session, now)
                 self._begin(session, traffic, verdicts)
@@ -172,17 +172,20 @@ class Connection(asyncio.Protocol):
         self.write(frame(reply))
         self._steps.took(*steps)
 
-    async def _store(self, session: Session, traffic: TrafficKeys) -> None:
+    async def _store(self, negotiated: Negotiated) -> None:
+        session, transcript = negotiated.session, negotiated.transcript.hex()
         try:
             await self._device.accept(session, self._installation)
         except SecurePairError as error:
             if not self._ending:
                 self.end(error.failure)
             return
-        now = self._device.clock()
+        # It is public; the terminal's diagnostics have it too, for who wants to compare.
+        _LOGGER.info("paired: terminal %s, transcript %s", session.terminal_id.hex(), transcript)
+        verdicts = self._admission.negotiated(self._place, session, self._device.clock())
         # Also where the terminal is gone meanwhile: the session counts from here on.
-        self._begin(session, traffic, self._admission.negotiated(self._place, session, now))
-        self._steps.took(7)
+        self._begin(session, negotiated.traffic, verdicts)
+        self._steps.took(7, transcript=transcript)
 
     def _begin(
         self, session: Session, traffic: TrafficKeys, verdicts: Iterable[Verdict[Connection]]

@@ -1,4 +1,4 @@
-"""The steps of the method, as somebody watches them: names and times, never a secret."""
+"""The steps of the method, as somebody watches them: names, times, hashes, never a secret."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,10 +37,10 @@ class Steps:
         self._connection = connection
         self._began = clock()
 
-    def took(self, *steps: int | str) -> None:
-        """These steps went well."""
+    def took(self, *steps: int | str, **more: str) -> None:
+        """These steps went well; `more` is what there is to say of each."""
         for step in steps:
-            self._tell(step, STEPS[step])
+            self._tell(step, STEPS[step], **more)
 
     def refused(self, stage: Stage, code: str) -> None:
         """What came at this stage was refused."""

@@ -80,6 +80,24 @@ async def test_steps_are_named_as_in_the_method(house: House) -> None:
     assert all(isinstance(step["ms"], float) for step in house.steps)
 
 
+async def test_transcript_is_told_once_the_session_is_stored(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    terminal, told = house.terminal(), set[str]()
+    for _ in range(2):
+        attempt = await terminal.to_m6(house.port)
+        assert attempt.proven is not None
+        transcript = attempt.proven.transcript.hex()
+        assert transcript not in caplog.text + repr(house.steps)
+
+        await (await terminal.finish(attempt)).close()
+        assert f"terminal {terminal.terminal_id.hex()}, transcript {transcript}" in caplog.text
+        assert house.steps[-1]["transcript"] == transcript
+        told.add(transcript)
+    assert len(told) == 2
+
+
 async def test_no_secret_leaves(house: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     terminal, broken = house.terminal(), house.terminal()

@@ -1,5 +1,6 @@
 """What a user sends in when something is wrong: diagnostics, and the page of system health."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from custom_components.secure_pair.troubles import EVENT_SECURITY, SecurityEvent
 
 from .conftest import VirtualLock
 from .flows import Answers, pair
+from .house import House
 from .key_services import KeyService
 
 
@@ -50,6 +52,32 @@ async def test_diagnostics_of_a_connected_device(
 
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     assert await get_diagnostics_for_device(hass, hass_client, entry, device) == whole
+
+
+async def test_transcript_is_the_one_that_the_device_tells(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    caplog: pytest.LogCaptureFixture,
+    house: House,
+) -> None:
+    """Equal at both ends, for each negotiation another one."""
+    caplog.set_level(logging.INFO, "device_stub")
+    compared = set[str]()
+    for _ in range(2):
+        caplog.clear()
+        await house.renew()
+        found: Any = await get_diagnostics_for_config_entry(hass, hass_client, house.entry)
+        (session,) = found["sessions"]
+        told = [
+            record.getMessage()
+            for record in caplog.records
+            if record.name.startswith("device_stub")
+        ]
+        assert house.keeper.session is not None
+        terminal_id = house.keeper.session.terminal_id.hex()
+        assert told == [f"paired: terminal {terminal_id}, transcript {session['transcript']}"]
+        compared.add(session["transcript"])
+    assert len(compared) == 2
 
 
 async def test_diagnostics_of_a_device_that_is_away(

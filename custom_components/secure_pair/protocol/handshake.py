@@ -85,6 +85,7 @@ class Negotiated:
 
     session: Session
     traffic: TrafficKeys
+    transcript: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +185,7 @@ class DeviceHandshake:
             case Stage.ANSWERED, negotiation.Answered():
                 accepted = negotiation.accept(PRIMITIVES, pending, payload, records.epoch)
                 self._pending = self._deadline = None
-                return Negotiated(accepted.session, accepted.traffic)
+                return Negotiated(accepted.session, accepted.traffic, accepted.transcript)
             case Stage.RESUMING, resumption.ResumeAnswered():
                 traffic = resumption.accept_resumption(
                     PRIMITIVES, pending, payload, records.find, records.epoch

@@ -297,6 +297,7 @@ class Accepted:
 
     session: Session
     traffic: TrafficKeys
+    transcript: bytes
 
 
 def issue_challenge[K](
@@ -379,4 +380,4 @@ def accept[K](crypto: Crypto[K], state: Answered, m7: bytes, epoch: int) -> Acce
     check_terminal_confirmation(crypto, agreement, confirmation.confirmation)
     check_epoch(epoch, state.grant.epoch)
     session = Session(agreement.session_id, agreement.session_key, state.terminal_id, state.grant)
-    return Accepted(session, agreement.traffic)
+    return Accepted(session, agreement.traffic, agreement.transcript)

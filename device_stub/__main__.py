@@ -5,6 +5,8 @@ import json
 import logging
 import secrets
 import signal
+from contextlib import nullcontext
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +16,7 @@ from rich.console import Console
 from secure_pair_protocol import sessions
 from secure_pair_protocol.errors import SecurePairError
 
+from .announce import announced
 from .appliances.appliance import Appliance, build_in
 from .appliances.door import Door
 from .appliances.kinds import KINDS, Kind, KindName
@@ -39,6 +42,13 @@ StateFile = Annotated[
     Path | None, typer.Option("--state", help="The state file; beside the device's file.")
 ]
 Speed = Annotated[float, typer.Option(min=0.01, help="Times as fast as a real one.")]
+Announce = Annotated[
+    bool | None,
+    typer.Option(
+        "--announce/--no-announce",
+        help="By multicast DNS; if neither is said: unless it listens on loopback.",
+    ),
+]
 WithSteps = Annotated[bool, typer.Option("--steps", help="A line of JSON for each step.")]
 
 
@@ -77,10 +87,12 @@ def lock_command(
     *,
     latch: Annotated[bool, typer.Option(help="It can pull the latch as well.")] = False,
     code: Annotated[str | None, typer.Option(help="The digits that commands need.")] = None,
+    announce: Announce = None,
     steps: WithSteps = False,
 ) -> None:
     """Run a virtual door lock."""
-    _run(Door(latch=latch, code=code), device, port, host, state, speed, steps=steps)
+    door = Door(latch=latch, code=code)
+    _run(door, device, port, host, state, speed, announce=announce, steps=steps)
 
 
 def _add_command(name: KindName, kind: Kind) -> None:
@@ -91,9 +103,10 @@ def _add_command(name: KindName, kind: Kind) -> None:
         state: StateFile = None,
         speed: Speed = 1,
         *,
+        announce: Announce = None,
         steps: WithSteps = False,
     ) -> None:
-        _run(kind.make(), device, port, host, state, speed, steps=steps)
+        _run(kind.make(), device, port, host, state, speed, announce=announce, steps=steps)
 
     app.command(name, help=kind.does)(command)
 
@@ -133,6 +146,7 @@ def _run(
     state: Path | None,
     speed: float,
     *,
+    announce: bool | None,
     steps: bool,
 ) -> None:
     """Run one device until it is told to stop."""
@@ -142,7 +156,8 @@ def _run(
     try:
         data = read_device_file(device)
         store = Store(state or device.with_suffix(".state.json"), data.device_id)
-        asyncio.run(_serve(appliance, build_in(appliance, data, store), host, port, trace))
+        built = build_in(appliance, data, store)
+        asyncio.run(_serve(appliance, built, host, port, trace, announce=announce))
     except (DeviceFileError, StateError) as error:
         _fail(str(error))
     except OSError as error:
@@ -150,7 +165,13 @@ def _run(
 
 
 async def _serve(
-    appliance: Appliance, device: Device, host: str, port: int, trace: Trace | None
+    appliance: Appliance,
+    device: Device,
+    host: str,
+    port: int,
+    trace: Trace | None,
+    *,
+    announce: bool | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -161,9 +182,12 @@ async def _serve(
     loop.add_signal_handler(signal.SIGUSR2, appliance.surprise)
     async with running(device, host, port, trace=trace) as server:
         typer.echo(f"listening on {server.host}:{server.port}")
-        resetting = asyncio.create_task(_reset_when_told(server, resets))
-        await stopped.wait()
-        resetting.cancel()
+        if announce is None:
+            announce = not ip_address(server.host).is_loopback
+        async with announced(server) if announce else nullcontext():
+            resetting = asyncio.create_task(_reset_when_told(server, resets))
+            await stopped.wait()
+            resetting.cancel()
 
 
 async def _reset_when_told(server: Server, told: asyncio.Event) -> None:

@@ -30,6 +30,8 @@ class Ledger:
         """What the file says; `_since` is the time that its `spent` counts up to."""
         self._since = 0.0
         self._one_at_a_time = asyncio.Lock()
+        self.listeners: list[Callable[[], None]] = []
+        """Called when `register` has changed, and it is durable."""
 
     async def open(self) -> None:
         """Read the file, as at a start of the device; raises StateError, OSError."""
@@ -44,6 +46,7 @@ class Ledger:
                 register = sessions.started(register)
                 await asyncio.to_thread(self.store.write, register)
             self._written, self._since = register, self._clock()
+        self._tell()
 
     async def close(self) -> None:
         """Let go of the file, after the last write."""
@@ -70,6 +73,11 @@ class Ledger:
                 raise SecurePairError(Failure.STORAGE_FAILED) from error
             self._written = register
             self._since += seconds
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
 
     @property
     def is_save_due(self) -> bool:

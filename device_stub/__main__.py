@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import re
 import secrets
 import signal
+from collections.abc import Iterable
 from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,7 +31,7 @@ from .store import StateError, Store
 
 app = typer.Typer(
     help="Virtual Secure Pair devices. SIGTERM stops one, SIGUSR1 resets it to factory state, "
-    "SIGUSR2 lets something happen to it: somebody rings, takes a shower, opens the door.",
+    "SIGUSR2 lets the next thing happen to it: somebody rings, types a code, takes a shower.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -86,13 +88,36 @@ def lock_command(
     speed: Speed = 1,
     *,
     latch: Annotated[bool, typer.Option(help="It can pull the latch as well.")] = False,
-    code: Annotated[str | None, typer.Option(help="The digits that commands need.")] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(help="The digits that commands need; no more secret than --user's."),
+    ] = None,
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DIGITS",
+            help="A user's code at the keypad; may be given again for another user. Whoever sees "
+            "this computer's processes can read it: take one that opens nothing else.",
+        ),
+    ] = None,
     announce: Announce = None,
     steps: WithSteps = False,
 ) -> None:
     """Run a virtual door lock."""
-    door = Door(latch=latch, code=code)
+    door = Door(latch=latch, code=code, users=_users(user or ()))
     _run(door, device, port, host, state, speed, announce=announce, steps=steps)
+
+
+def _users(options: Iterable[str]) -> dict[str, str]:
+    """Return the digits of each user; raises BadParameter."""
+    users: dict[str, str] = {}
+    for option in options:
+        written = re.fullmatch("(.{1,255})=([0-9]+)", option)
+        if written is None or written[1] in users:
+            # Not the option itself: it may hold a code.
+            raise typer.BadParameter("NAME=DIGITS, each name once", param_hint="--user")
+        users[written[1]] = written[2]
+    return users
 
 
 def _add_command(name: KindName, kind: Kind) -> None:

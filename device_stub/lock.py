@@ -42,7 +42,7 @@ class DoorLock(VirtualEntity[Lock, LockState, LockAction]):
         super().__init__(entity, LockState(key=key, position=position))
         self._code = None if code is None else Secret(code.encode())
         self.jam = False
-        """The switch for tests: the bolt gets stuck on its way."""
+        """While this is so, the bolt gets stuck on its way."""
         self.motions = 0
         """How often the bolt has set off."""
         self._speed = 1.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hmac import compare_digest
+from itertools import cycle
 
 from secure_pair_protocol.model.access import LockPosition
 from secure_pair_protocol.model.base import Category
@@ -83,6 +84,7 @@ class Door(Appliance):
             0,
         )
         self._users = {name: Secret(digits.encode()) for name, digits in (users or {}).items()}
+        self._comers = cycle(self._users.values())
         self._unlocked_for = 0
         """Seconds that the bolt is back and the door is closed."""
         self._turning: tuple[LockPosition, str] | None = None
@@ -101,7 +103,16 @@ class Door(Appliance):
             ),
         )
 
-        self.happenings = self.ring, self.open, self.close, self.break_open
+        at_the_keypad = (self.mistype, self.come_home) if self._users else ()
+        self.happenings = (
+            self.ring,
+            *at_the_keypad,
+            self.open,
+            self.close,
+            self.get_stuck,
+            self.pull_free,
+            self.break_open,
+        )
 
     # What happens at the door
 
@@ -133,6 +144,26 @@ class Door(Appliance):
                 return Done()
         self.keypad.happen("refused")
         return Failed("wrong_code", "This is not the code.")
+
+    def mistype(self) -> None:
+        """Type a code that nobody has."""
+        longest = max((len(code.reveal()) for code in self._users.values()), default=0)
+        self.type_code("0" * (longest + 1))
+
+    def come_home(self) -> None:
+        """Type the code of the user whose turn it is."""
+        self.type_code(next(self._comers).reveal().decode())
+
+    def get_stuck(self) -> None:
+        """Turn the key: the bolt jams on its way."""
+        self.lock.jam = True
+        locked = self.lock.position is LockPosition.LOCKED
+        self._turn(LockPosition.UNLOCKED if locked else LockPosition.LOCKED, "key")
+
+    def pull_free(self) -> None:
+        """Work the key until the bolt comes free, and lock the door."""
+        self.lock.jam = False
+        self._turn(LockPosition.LOCKED, "key")
 
     # What it does by itself
 

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,15 @@ def test_refuses_what_it_cannot_use(made: Provisioned, tmp_path: Path) -> None:
         assert code == 1, arguments
         assert text in output
     assert state.read_bytes() == b"not a state"
+
+
+@pytest.mark.parametrize("users", [["Anna"], ["=1"], ["Anna="], ["Anna=12b4"], ["A=1", "A=2"]])
+def test_users_that_make_no_sense(made: Provisioned, users: list[str]) -> None:
+    options = chain.from_iterable(("--user", user) for user in users)
+    code, output = invoke("lock", "--device", made.device_file, *options)
+    assert code == 2
+    assert "NAME=DIGITS" in output
+    assert "12b4" not in output
 
 
 def test_port_that_is_taken(made: Provisioned) -> None:

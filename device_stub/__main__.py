@@ -1,4 +1,4 @@
-"""`python -m device_stub`: make a device, run it, reset it."""
+"""`python -m device_stub`: make a device, run it, reset it, and check any device."""
 
 import asyncio
 import json
@@ -22,6 +22,7 @@ from .announce import announced
 from .appliances.appliance import Appliance, build_in
 from .appliances.door import Door
 from .appliances.kinds import KINDS, Kind, KindName
+from .check.command import check
 from .device import Device
 from .factory import DeviceFileError, read_device_file
 from .provision import MadeBeforeError, print_label, provision
@@ -34,6 +35,8 @@ app = typer.Typer(
     "SIGUSR2 lets the next thing happen to it: somebody rings, types a code, takes a shower.",
     no_args_is_help=True,
     add_completion=False,
+    # A traceback with the values in it would show keys and tokens.
+    pretty_exceptions_show_locals=False,
 )
 
 
@@ -161,6 +164,9 @@ def reset_command(
     finally:
         store.release()
     typer.echo(f"{store.device_id} is in factory state")
+
+
+app.command("check")(check)
 
 
 def _run(

@@ -1,0 +1,162 @@
+"""An encrypted connection, at the terminal's end (docs/protocol.md, sections 7 and 8)."""
+
+import os
+from typing import Self
+
+from msgspec import Raw
+
+from secure_pair_protocol import envelope
+from secure_pair_protocol.channel import Channel
+from secure_pair_protocol.envelope import (
+    AnyFromDevice,
+    Closing,
+    Command,
+    Description,
+    FromDevice,
+    FromTerminal,
+    Outcome,
+    Piece,
+    Ping,
+    Pong,
+    Question,
+    Result,
+    Stamped,
+    States,
+    Unpair,
+    Unpaired,
+    Welcome,
+)
+from secure_pair_protocol.framing import RECORD_LIMIT
+from secure_pair_protocol.keys import TrafficKeys
+from secure_pair_protocol.pieces import Assembler
+
+from .errors import EndedError, FoundError, RefusalError
+from .line import Line, error_code
+
+NOTHING = "nothing_of_this_name"
+"""An entity that no device has."""
+
+STORY_LIMIT = 1000
+"""Messages after which a device that does not come to the point is given up."""
+
+
+class Talk:
+    """Sends and receives messages; keeps what the device began with."""
+
+    welcome: Welcome
+    description: Description
+    states: States
+
+    def __init__(self, line: Line, traffic: TrafficKeys) -> None:
+        """Take over a connection whose handshake is done."""
+        self.line = line
+        self.channel = Channel.of_terminal(traffic)
+        self.up = 0
+        """The device's newest `up`."""
+        self._assembler = Assembler()
+
+    async def introduced(self) -> Self:
+        """Take the first three messages; raises FoundError where they are others."""
+        self.line.frames.limit = RECORD_LIMIT
+        first = await self.line.payload()
+        if (code := error_code(first)) is not None:
+            raise RefusalError(code)
+        self.welcome = _demand(Welcome, self._open(first))
+        self.description = _demand(Description, await self.receive())
+        self.states = _demand(States, await self.receive())
+        if not self.states.full:
+            raise FoundError("the States behind the Description are not full")
+        return self
+
+    def send(self, message: FromTerminal | bytes) -> None:
+        """Send one message, or a plaintext as it is."""
+        self.line.write(self.seal(message))
+
+    def seal(self, message: FromTerminal | bytes) -> bytes:
+        """Return the record of a message, with its length."""
+        return self.channel.seal(
+            message if isinstance(message, bytes) else envelope.encode(message)
+        )
+
+    async def receive(self) -> AnyFromDevice:
+        """Return the next message; one in pieces when its last has come."""
+        while True:
+            message = self._open(await self.line.payload())
+            if not isinstance(message, Piece):
+                return message
+            if (whole := self._assembler.take(message)) is not None:
+                return envelope.decode_from_device(whole)
+
+    async def until[M: FromDevice](self, kind: type[M]) -> M:
+        """Return the next message of a kind: others may come between."""
+        for _ in range(STORY_LIMIT):
+            if isinstance(message := await self.receive(), kind):
+                return message
+        raise FoundError(f"no {kind.__name__} among {STORY_LIMIT} messages")
+
+    async def now(self) -> int:
+        """Ask for the device's `up`."""
+        self.send(Ping())
+        return (await self.until(Pong)).up
+
+    async def ended(self) -> list[AnyFromDevice]:
+        """Wait for the end; return what came before it."""
+        story: list[AnyFromDevice] = []
+        while len(story) < STORY_LIMIT:
+            try:
+                story.append(await self.receive())
+            except EndedError:
+                return story
+        raise FoundError("the device does not end the connection")
+
+    async def outcome(self, command_id: bytes, *, final: bool = True) -> Outcome:
+        """Return what became of a command, when it has ended."""
+        while True:
+            outcome = await self.until(Outcome)
+            if outcome.id == command_id and not (final and outcome.result is Result.RUNNING):
+                return outcome
+
+    async def asked(self, message: Stamped) -> Outcome:
+        """Send a command or a question; return what it comes to."""
+        self.send(message)
+        return await self.outcome(message.id)
+
+    async def command(self, **changes: object) -> Command:
+        """Make a command to an entity that is not there, born now."""
+        stamp: dict[str, object] = {
+            "id": os.urandom(16),
+            "boot": self.welcome.boot,
+            "born": await self.now(),
+            "entity": NOTHING,
+            "action": Raw(envelope.encode({"do": "turn_on"})),
+        }
+        return Command(**{**stamp, **changes})  # type: ignore[arg-type]
+
+    async def unpaired(self) -> None:
+        """Have the device forget the session; raises FoundError."""
+        self.send(Unpair())
+        story = await self.ended()
+        if not any(isinstance(message, Unpaired) for message in story):
+            raise FoundError("no Unpaired before the end")
+
+    def abort(self) -> None:
+        """Cut it off, as a broken network does."""
+        self.line.abort()
+
+    def _open(self, record: bytes) -> AnyFromDevice:
+        message = envelope.decode_from_device(self.channel.open(record))
+        if not isinstance(message, Closing) and message.up < self.up:
+            raise FoundError(f"`up` fell from {self.up} to {message.up}")
+        self.up = message.up
+        return message
+
+
+def question(command: Command) -> Question:
+    """Return the question about a command."""
+    return Question(command.id, command.boot, command.born, command.entity, command.action)
+
+
+def _demand[M: FromDevice](kind: type[M], message: FromDevice) -> M:
+    if not isinstance(message, kind):
+        raise FoundError(f"{type(message).__name__} came in the place of {kind.__name__}")
+    return message

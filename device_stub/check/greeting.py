@@ -144,6 +144,15 @@ async def _ends_out_of_order(bench: Bench) -> None:
         await asked.line.ended()
 
 
+async def _is_challenged(line: Line) -> bool:
+    """Tell whether m2 has come, and nothing behind it."""
+    try:
+        messages.decode(Challenge, await line.answer())
+    except FoundError:
+        return False
+    return await line.is_open()
+
+
 async def _bounds_challenges(bench: Bench) -> None:
     request = AuthenticationRequest(VERSION, bench.authority.terminal_id)
     lines = []
@@ -155,17 +164,9 @@ async def _bounds_challenges(bench: Bench) -> None:
             break
         line.send(request)
         lines.append(line)
-    await asyncio.sleep(0)
-    open_ones = 0
-    for line in lines:
-        try:
-            messages.decode(Challenge, await line.answer())
-        except FoundError:
-            continue
-        open_ones += await line.is_open()
+    open_ones = sum(await asyncio.gather(*map(_is_challenged, lines)))
     if open_ones > OPEN_CHALLENGES:
         raise FoundError(f"{open_ones} challenges are open at the same time")
-    bench.hang_up()
 
 
 CHECKS = (

@@ -11,8 +11,11 @@ from secure_pair_protocol.messages import Error, Greeting, Message
 
 from .errors import EndedError, FoundError, RefusalError, SilentError
 
-QUIET_SECONDS = 0.3
-"""How long a device has to say what it should not say."""
+QUIET_SHARE = 1 / 16
+"""How much of its time a device has to say what it should not say."""
+
+OPEN_SHARE = 1 / 4
+"""How much of its time a device has to end a connection for another one."""
 
 _CHUNK = 1 << 16
 
@@ -97,12 +100,12 @@ class Line:
         if said != code:
             raise FoundError(f"it ended with {said or 'no Error frame'} instead of {code}")
 
-    async def quiet(self) -> None:
-        """Demand that nothing comes for a moment; raises FoundError."""
+    async def quiet(self, share: float = QUIET_SHARE) -> None:
+        """Demand that nothing comes for a share of the patience; raises FoundError."""
         if self.frames.is_unfinished:
             raise FoundError("the device spoke before its turn")
         try:
-            async with asyncio.timeout(QUIET_SECONDS):
+            async with asyncio.timeout(self._patience * share):
                 data = await self._reader.read(_CHUNK)
         except TimeoutError:
             return
@@ -113,9 +116,9 @@ class Line:
         raise FoundError("the device spoke before its turn")
 
     async def is_open(self) -> bool:
-        """Tell, after a moment, whether the device has left the connection alone."""
+        """Tell, after a while, whether the device has left the connection alone."""
         try:
-            await self.quiet()
+            await self.quiet(OPEN_SHARE)
         except FoundError:
             return False
         return True

@@ -1,5 +1,7 @@
 """The negotiation: what holds it together, each binding by itself."""
 
+import os
+
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from secure_pair_protocol.crypto import NONCE_SIZE, PRIMITIVES
@@ -76,7 +78,10 @@ async def _refuses_other_first_data(bench: Bench) -> None:
     maker, asked = bench.maker(), await bench.to_m2()
     challenged = asked.challenged
     answer = await maker.authorize(
-        challenged.requested.m1, challenged.m2, challenged.first_public_key, first_data=bytes(32)
+        challenged.requested.m1,
+        challenged.m2,
+        challenged.first_public_key,
+        first_data=os.urandom(32),
     )
     asked.line.send(asked.respond(answer)[1])
     await asked.line.refused(Failure.AUTHORIZATION_REJECTED)

@@ -78,11 +78,15 @@ async def _describes(bench: Bench) -> None:
     for entity in entities.values():
         if entity.device is not None and entity.device not in devices:
             raise FoundError(f"{entity.key} belongs to a device that is not described")
+    reported = set()
     for raw in talk.states.states:
-        key = model.state_key(raw)
+        reported.add(key := model.state_key(raw))
         if key not in entities:
             raise FoundError(f"a state of {key}, which is not described")
         model.decode_state(raw, entities[key])
+    for key, entity in entities.items():
+        if key not in reported and model.KINDS[model.kind_name(entity)].state is not None:
+            raise FoundError(f"the full States say nothing of {key}")
 
 
 async def _answers_pings(bench: Bench) -> None:
@@ -102,7 +106,7 @@ async def _lists_terminals(bench: Bench) -> None:
         own = [t for t in answer.terminals if t.terminal_id == bench.authority.terminal_id]
         if len(own) != 1 or not own[0].connected:
             raise FoundError("this terminal is not in the list, connected and once")
-        if own[0].remaining != talk.welcome.remaining and own[0].remaining is None:
+        if (own[0].remaining is None) != (talk.welcome.remaining is None):
             raise FoundError("`remaining` is not that of the Welcome")
 
 

@@ -1,6 +1,7 @@
 """An encrypted connection, at the terminal's end (docs/protocol.md, sections 7 and 8)."""
 
 import os
+from contextlib import suppress
 from typing import Self
 
 from msgspec import Raw
@@ -138,6 +139,15 @@ class Talk:
         story = await self.ended()
         if not any(isinstance(message, Unpaired) for message in story):
             raise FoundError("no Unpaired before the end")
+
+    async def left(self) -> None:
+        """Have the device forget the session, whatever else it says; raises SilentError."""
+        self.line.frames.limit = RECORD_LIMIT
+        await self.line.payload()
+        self.send(Unpair())
+        with suppress(EndedError):
+            while True:
+                await self.line.payload()
 
     def abort(self) -> None:
         """Cut it off, as a broken network does."""

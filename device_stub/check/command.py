@@ -21,7 +21,7 @@ from secure_pair_protocol.secret import Secret
 from ..factory import DeviceFileError, FactoryData, read_device_file
 from .authority import Authority, KeyService, Maker
 from .bench import Bench, Wish
-from .errors import CannotCheckError, FoundError
+from .errors import CannotCheckError, FoundError, NotTriedError
 from .line import Line
 from .report import Report
 from .run import findings
@@ -144,8 +144,7 @@ async def run(report: Report, bench: Bench) -> Exit:
             loop.add_signal_handler(number, task.cancel)
     complete = left = False
     try:
-        if isinstance(bench.authority, Maker):
-            await _find_epoch(bench)
+        await _authorize(bench)
         async for finding in findings(bench):
             report.show(finding)
         complete = True
@@ -162,11 +161,15 @@ async def run(report: Report, bench: Bench) -> Exit:
     return Exit.HELD if left and report.all_held else Exit.BROKEN
 
 
-async def _find_epoch(bench: Bench) -> None:
+async def _authorize(bench: Bench) -> None:
+    """Learn whether there can be a negotiation at all; raises CannotCheckError."""
     try:
-        await bench.find_epoch()
-    except (FoundError, SecurePairError) as error:
-        raise CannotCheckError(f"no negotiation comes as far as step 6: {error}") from None
+        if isinstance(bench.authority, Maker):
+            await bench.find_epoch()
+        else:
+            await bench.authorized(await bench.to_m2())
+    except (FoundError, SecurePairError, NotTriedError) as error:
+        raise CannotCheckError(f"no negotiation is authorized: {error}") from None
 
 
 async def _device_at(host: str, port: int, patience: float) -> str:

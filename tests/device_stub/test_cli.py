@@ -39,9 +39,9 @@ async def start(*arguments: object) -> Process:
     )
 
 
-async def run(*arguments: object) -> tuple[int, str, str]:
+async def run(*arguments: object, seconds: float = PATIENCE) -> tuple[int, str, str]:
     process = await start(*arguments)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(seconds):
         out, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), errors.decode()

@@ -57,16 +57,19 @@ class Talk:
         self._assembler = Assembler()
 
     async def introduced(self) -> Self:
-        """Take the first three messages; raises FoundError where they are others."""
+        """Take Welcome, Description and full States; raises FoundError where one is missing."""
         self.line.frames.limit = RECORD_LIMIT
         first = await self.line.payload()
         if (code := error_code(first)) is not None:
             raise RefusalError(code)
-        self.welcome = _demand(Welcome, self._open(first))
-        self.description = _demand(Description, await self.receive())
-        self.states = _demand(States, await self.receive())
+        welcome = self._open(first)
+        if not isinstance(welcome, Welcome):
+            raise FoundError(f"{type(welcome).__name__} came in the place of Welcome")
+        self.welcome = welcome
+        self.description = await self.until(Description)
+        self.states = await self.until(States)
         if not self.states.full:
-            raise FoundError("the States behind the Description are not full")
+            raise FoundError("the first States behind the Description are not full")
         return self
 
     def send(self, message: FromTerminal | bytes) -> None:
@@ -164,9 +167,3 @@ class Talk:
 def question(command: Command) -> Question:
     """Return the question about a command."""
     return Question(command.id, command.boot, command.born, command.entity, command.action)
-
-
-def _demand[M: FromDevice](kind: type[M], message: FromDevice) -> M:
-    if not isinstance(message, kind):
-        raise FoundError(f"{type(message).__name__} came in the place of {kind.__name__}")
-    return message

@@ -394,12 +394,16 @@ class Connection:
         return True
 
 
+async def listen(device: Device, port: int) -> asyncio.Server:
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
+        return Connection(device, reader, writer).run()
+
+    return await asyncio.start_server(serve, "127.0.0.1", port)
+
+
 async def main(made: str, kept: str, port: str) -> None:
     device = Device(Path(made), Path(kept))
-    server = await asyncio.start_server(
-        lambda reader, writer: Connection(device, reader, writer).run(), "127.0.0.1", int(port)
-    )
-    async with server:
+    async with await listen(device, int(port)) as server:
         print(f"listening on port {server.sockets[0].getsockname()[1]}", flush=True)
         await device.save_hourly()
 

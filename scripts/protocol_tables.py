@@ -1,8 +1,9 @@
-"""Write the tables of docs/protocol.md that follow from the code: kinds and failures.
+"""Write the tables of docs/protocol.md that follow from the code and from the vectors.
 
 Run it with the test environment's Python.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,17 @@ from secure_pair_protocol.model import KINDS
 from secure_pair_protocol.model.base import Action, Entity, Event, State
 
 FILE = Path(__file__).parent.parent / "docs" / "protocol.md"
+VECTORS = FILE.with_name("vectors.json")
 
 
 def tables() -> dict[str, str]:
     """Return each table by the name of its marker in the document."""
-    return {"kinds": _kinds(), "failures": _failures(), "refusals": _refusals()}
+    return {
+        "examples": _examples(),
+        "kinds": _kinds(),
+        "failures": _failures(),
+        "refusals": _refusals(),
+    }
 
 
 def document(text: str) -> str:
@@ -44,6 +51,16 @@ def document(text: str) -> str:
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}{table}{end}{rest.partition(end)[2]}"
     return text
+
+
+def _examples() -> str:
+    """Return a few of the vectors' messages, each with its bytes."""
+    messages = json.loads(VECTORS.read_text())["messages"]
+    lines = []
+    for name in ("description", "states", "command", "outcome_failed"):
+        fields = json.dumps(messages[name]["fields"])
+        lines.append(f"    {name}: {fields}\n    {messages[name]['plaintext']}\n")
+    return "\n".join(lines)
 
 
 def _failures() -> str:

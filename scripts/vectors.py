@@ -8,11 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from msgspec import Raw
 
-from secure_pair_protocol import keys, negotiation, resumption
+from secure_pair_protocol import envelope, keys, negotiation, resumption
 from secure_pair_protocol.channel import Channel
 from secure_pair_protocol.crypto import PRIMITIVES
+from secure_pair_protocol.envelope import (
+    Close,
+    Closing,
+    Command,
+    Description,
+    DeviceInfo,
+    Event,
+    FromDevice,
+    FromTerminal,
+    ListTerminals,
+    Notice,
+    NoticeKind,
+    Outcome,
+    Picture,
+    PictureRequest,
+    Piece,
+    Ping,
+    Pong,
+    Question,
+    Result,
+    RevokeTerminal,
+    States,
+    Terminal,
+    Terminals,
+    Unpair,
+    Unpaired,
+    Welcome,
+)
 from secure_pair_protocol.label import draw_setup_code
 from secure_pair_protocol.messages import VERSION, Error, Greeting, Identify
 from secure_pair_protocol.secret import Secret
@@ -155,6 +185,68 @@ def records() -> Iterator[tuple[str, Any]]:
     yield "next_traffic_key", keys.next_traffic_key(PRIMITIVES, key)
 
 
+def raw(**fields: Any) -> Raw:
+    """Return a map as it travels undecoded."""
+    return Raw(msgspec.msgpack.encode(fields))
+
+
+def messages() -> Iterator[tuple[str, FromDevice | FromTerminal]]:
+    """One of each message that travels inside; a device with one switch says them."""
+    boot, up = counting(0xB0, 8), 61_000
+    command_id, terminal_id = counting(0xE0, 16), counting(0x60, 16)
+    wish = (command_id, boot, 60_900, "relay", raw(do="turn_on"))
+    states = States(up, full=True, states=(raw(key="relay", on=False),))
+    yield "welcome", Welcome(up, boot, 31_536_000)
+    yield "welcome_without_end", Welcome(up, boot, None)
+    yield (
+        "description",
+        Description(
+            up,
+            DeviceInfo(model="Virtual switch", name="Hall", firmware="1.0"),
+            (raw(kind="switch", key="relay", max_age={"turn_on": 2000, "turn_off": 2000}),),
+        ),
+    )
+    yield (
+        "description_of_a_gateway",
+        Description(
+            up,
+            DeviceInfo(model="Gateway", name="Gateway"),
+            (raw(kind="lock", key="cellar", device="lock_1", latch=True),),
+            (raw(key="lock_1", name="Cellar", model="Lock"),),
+        ),
+    )
+    yield "states", states
+    yield "states_of_one", States(up, full=False, states=(raw(key="relay", on=True),))
+    yield "event", Event(up, raw(key="bell", type="ring", attributes={"long": True}))
+    yield "pong", Pong(up)
+    yield "outcome_running", Outcome(up, command_id, Result.RUNNING)
+    yield "outcome_failed", Outcome(up, command_id, Result.FAILED, "jammed", "It is stuck.")
+    yield "picture", Picture(up, 1, "image/jpeg", counting(0xF0, 4))
+    yield "no_picture", Picture(up, 2, "", b"")
+    yield "terminals", Terminals(up, 3, (Terminal(terminal_id, connected=True, remaining=None),))
+    yield "notice", Notice(up, NoticeKind.PAIRED, terminal_id)
+    yield "unpaired", Unpaired(up)
+    yield "closing", Closing(up)
+    yield "closing_with_code", Closing(up, "session_unknown")
+    encoded = envelope.encode(states)
+    yield "piece", Piece(up, 0, last=False, data=encoded[:9])
+    yield "piece_last", Piece(up + 1, 0, last=True, data=encoded[9:])
+    yield "command", Command(*wish)
+    yield "question", Question(*wish)
+    yield "ping", Ping()
+    yield "unpair", Unpair()
+    yield "close", Close()
+    yield "picture_request", PictureRequest(1, "porch")
+    yield "list_terminals", ListTerminals(3)
+    yield "revoke_terminal", RevokeTerminal(4, terminal_id)
+
+
+def spelled(message: FromDevice | FromTerminal) -> dict[str, Any]:
+    """Return a message as a reader and as a decoder sees it."""
+    plaintext = envelope.encode(message)
+    return {"fields": msgspec.msgpack.decode(plaintext), "plaintext": plaintext}
+
+
 def vectors() -> dict[str, Any]:
     """Return the whole file."""
     labelled = dict(label())
@@ -166,7 +258,8 @@ def vectors() -> dict[str, Any]:
         keys.Grant(with_label["epoch"], with_label["lifetime"]),
     )
     values: dict[str, Any] = {
-        "about": "Bytes are hex; m and r values are the payloads of frames. docs/protocol.md",
+        "about": "Bytes are hex; m and r values are the payloads of frames, plaintexts what is in "
+        "records. docs/protocol.md",
         "version": VERSION,
         "device_id": DEVICE_ID,
         "label": labelled,
@@ -176,6 +269,7 @@ def vectors() -> dict[str, Any]:
         "records": dict(records()),
         "identify": PRIMITIVES.encode(Identify()),
         "error": PRIMITIVES.encode(Error("busy")),
+        "messages": {name: spelled(message) for name, message in messages()},
     }
     as_text: dict[str, Any] = json.loads(json.dumps(values, default=_hex))
     return as_text

@@ -7,8 +7,9 @@ primitives: whoever builds a device in another language writes the like of it.
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -20,6 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from scripts import vectors
+from secure_pair_protocol import envelope
+from secure_pair_protocol.errors import SecurePairError
 
 P = b"secure_pair/1 "
 VECTORS = json.loads((Path(__file__).parents[2] / "docs" / "vectors.json").read_text())
@@ -155,6 +158,29 @@ def test_records() -> None:
         sealed = AESGCM(key).encrypt(nonce, bytes.fromhex(plaintext), None)
         assert frame == lp(sealed).hex()
     assert VECTORS["records"]["next_traffic_key"] == x(key, b"next", b"").hex()
+
+
+def test_messages_are_spelled() -> None:
+    for message in VECTORS["messages"].values():
+        fields = msgspec.msgpack.decode(bytes.fromhex(message["plaintext"]))
+        assert json.loads(json.dumps(fields, default=bytes.hex)) == message["fields"]
+
+
+def test_messages_are_taken_and_complete() -> None:
+    seen = set()
+    for message in VECTORS["messages"].values():
+        plaintext = bytes.fromhex(message["plaintext"])
+        for decode in (envelope.decode_from_device, envelope.decode_from_terminal):
+            with suppress(SecurePairError):
+                seen.add(type(decode(plaintext)))
+    unions = (envelope.AnyFromDevice, envelope.AnyFromTerminal)
+    assert seen == {kind for union in unions for kind in get_args(union.__value__)}
+
+
+def test_pieces_make_up_a_message() -> None:
+    messages = VECTORS["messages"]
+    data = "".join(messages[name]["fields"][4] for name in ("piece", "piece_last"))
+    assert data == messages["states"]["plaintext"]
 
 
 def test_frames_of_every_version() -> None:

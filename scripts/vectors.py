@@ -59,6 +59,10 @@ def counting(start: int, size: int) -> bytes:
     return bytes((start + place) % 256 for place in range(size))
 
 
+BOOT = counting(0xB0, 8)
+FIRST_PLAINTEXT = envelope.encode(Welcome(61_000, BOOT, 31_536_000))
+
+
 def label() -> Iterator[tuple[str, Any]]:
     """The setup code and what derives from it."""
     random = counting(0x11, 15)
@@ -146,6 +150,8 @@ def negotiated(pairing_secret: Secret, epoch: int, lifetime: int) -> Iterator[tu
     yield "m7", m7
     yield "terminal_to_device", proven.traffic.terminal_to_device
     yield "device_to_terminal", proven.traffic.device_to_terminal
+    yield "first_record_plaintext", FIRST_PLAINTEXT
+    yield "first_record_frame", Channel.of_device(proven.traffic).seal(FIRST_PLAINTEXT)
 
 
 def resumed(session: negotiation.Session) -> Iterator[tuple[str, Any]]:
@@ -173,6 +179,8 @@ def resumed(session: negotiation.Session) -> Iterator[tuple[str, Any]]:
     yield "transcript", result.transcript
     yield "terminal_to_device", result.traffic.terminal_to_device
     yield "device_to_terminal", result.traffic.device_to_terminal
+    yield "first_record_plaintext", FIRST_PLAINTEXT
+    yield "first_record_frame", Channel.of_device(result.traffic).seal(FIRST_PLAINTEXT)
 
 
 def records() -> Iterator[tuple[str, Any]]:
@@ -192,12 +200,12 @@ def raw(**fields: Any) -> Raw:
 
 def messages() -> Iterator[tuple[str, FromDevice | FromTerminal]]:
     """One of each message that travels inside; a device with one switch says them."""
-    boot, up = counting(0xB0, 8), 61_000
+    up = 61_000
     command_id, terminal_id = counting(0xE0, 16), counting(0x60, 16)
-    wish = (command_id, boot, 60_900, "relay", raw(do="turn_on"))
+    wish = (command_id, BOOT, 60_900, "relay", raw(do="turn_on"))
     states = States(up, full=True, states=(raw(key="relay", on=False),))
-    yield "welcome", Welcome(up, boot, 31_536_000)
-    yield "welcome_without_end", Welcome(up, boot, None)
+    yield "welcome", Welcome(up, BOOT, 31_536_000)
+    yield "welcome_without_end", Welcome(up, BOOT, None)
     yield (
         "description",
         Description(

@@ -1,5 +1,6 @@
 """The device on the bench, and everything that a check wants to do with it."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,12 @@ from .talk import Talk
 type Key = X25519PrivateKey
 
 _LAST_EPOCH = (1 << 64) - 1
+
+LEAVING_SECONDS = 60
+"""How long unpairing may take, and the last word about it."""
+
+LEAVING_PATIENCE = 5
+"""Seconds that each of its answers may take at least: this has to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,19 +303,24 @@ class Bench:
 
         It asks nothing else of the device: one that keeps few rules has to go as well.
         """
+        self.patience = max(self.patience, LEAVING_PATIENCE)
         try:
-            for known in reversed(self.made):
-                with suppress(FoundError, SecurePairError):
-                    line, resumed, r3 = await self.to_r2(known)
-                    line.send(r3)
-                    await Talk(line, resumed.traffic).left()
-            if any([await self.knows(known) for known in self.made]):
-                # A negotiation replaces this terminal's session, whatever it is.
-                answered = await self.to_m6()
-                answered.line.send(answered.m7)
-                await Talk(answered.line, answered.proven.traffic).left()
-            return not any([await self.knows(known) for known in self.made])
-        except FoundError, SecurePairError, NotTriedError:
+            async with asyncio.timeout(LEAVING_SECONDS):
+                return await self._leave()
+        except FoundError, SecurePairError, NotTriedError, TimeoutError:
             return False
         finally:
             self.hang_up()
+
+    async def _leave(self) -> bool:
+        for known in reversed(self.made):
+            with suppress(FoundError, SecurePairError):
+                line, resumed, r3 = await self.to_r2(known)
+                line.send(r3)
+                await Talk(line, resumed.traffic).left()
+        if any([await self.knows(known) for known in self.made]):
+            # A negotiation replaces this terminal's session, whatever it is.
+            answered = await self.to_m6()
+            answered.line.send(answered.m7)
+            await Talk(answered.line, answered.proven.traffic).left()
+        return not any([await self.knows(known) for known in self.made])

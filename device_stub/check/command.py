@@ -151,6 +151,9 @@ async def run(report: Report, bench: Bench) -> Exit:
     except asyncio.CancelledError:
         report.say("interrupted")
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # It is leaving already, and that takes a minute at most.
+            loop.add_signal_handler(number, lambda: None)
         left = await bench.leave()
         if not left:
             terminal = bench.authority.terminal_id.hex()

@@ -68,6 +68,11 @@ def pack(*fields: Any) -> bytes:
     return msgspec.msgpack.encode(fields)
 
 
+def first_record(v: dict[str, Any]) -> bytes:
+    cipher = AESGCM(v["device_to_terminal"])
+    return lp(cipher.encrypt(bytes(12), v["first_record_plaintext"], None))
+
+
 def test_code_that_ships_comes_to_the_vectors() -> None:
     assert vectors.vectors() == VECTORS
 
@@ -127,6 +132,7 @@ def test_negotiation(name: str) -> None:
     assert v["m7"] == pack(5, terminal_tag)
     assert v["terminal_to_device"] == x(prk, b"terminal to device", transcript)
     assert v["device_to_terminal"] == x(prk, b"device to terminal", transcript)
+    assert v["first_record_frame"] == first_record(v)
 
 
 def test_resumption() -> None:
@@ -147,6 +153,7 @@ def test_resumption() -> None:
     assert v["r3"] == pack(8, terminal_tag)
     assert v["terminal_to_device"] == x(prk, b"resume terminal to device", transcript)
     assert v["device_to_terminal"] == x(prk, b"resume device to terminal", transcript)
+    assert v["first_record_frame"] == first_record(v)
 
 
 def test_records() -> None:

@@ -112,6 +112,9 @@ class Device:
                 file.flush()
                 os.fsync(file.fileno())
             new.rename(self.kept)
+            folder = os.open(self.kept.parent, os.O_RDONLY)
+            os.fsync(folder)  # else the rename may be lost with the power
+            os.close(folder)
         except OSError:
             raise Refused("storage_failed") from None
         self.state = state
@@ -133,7 +136,9 @@ class Device:
 
     def forget(self, terminal: str, code: str, revoked: list[str]) -> None:
         held = {t: s for t, s in self.held().items() if t != terminal}
-        self.keep(self.state | {"held": held, "revoked": [*self.state["revoked"], *revoked]})
+        self.keep(
+            self.state | {"held": held, "revoked": sorted({*self.state["revoked"], *revoked})}
+        )
         for other in self.connections:
             if other.terminal == terminal and other.session:
                 other.end(code)

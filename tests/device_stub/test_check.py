@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from device_stub.check import run
+from device_stub.check import commanding, run
 from device_stub.check.authority import Maker
 from device_stub.check.bench import Bench
 from device_stub.check.command import Exit
@@ -40,6 +40,17 @@ async def test_virtual_lock_holds_all(house: House, bench: Bench) -> None:
     assert house.lock.motions == 1
     assert house.device.identified == 1
     assert house.device.register.held == ()
+
+
+async def test_clock_that_stands_still_is_found(
+    house: House, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.clock.pass_(-60)
+    monkeypatch.setattr(commanding, "SLACK", 0)
+    monkeypatch.setattr(commanding, "TOO_OLD", 1)
+    found = await checked(bench)
+    assert named(found, Verdict.BROKEN) == {"does not carry out what is too old"}
+    assert "`up`" in found["does not carry out what is too old"].detail
 
 
 async def test_nothing_is_commanded_that_nobody_named(house: House, bench: Bench) -> None:

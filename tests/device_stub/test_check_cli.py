@@ -13,6 +13,7 @@ from device_stub.provision import Provisioned, provision
 from device_stub.store import Store
 from tests.cloud_stub.conftest import started
 
+from .checking import ALL
 from .test_cli import invoke, lock, run
 
 LONG = 45
@@ -46,6 +47,7 @@ async def test_with_the_device_file(made: Provisioned) -> None:
     assert (code, errors) == (0, ""), out
     assert "This pairs a terminal with the device and unpairs it at the end." in out
     assert "held          §10  carries out the named command, once\n" in out
+    assert out.endswith(f"{len(ALL)} held, 0 did not hold, 0 not tried\n")
     assert "\x1b" not in out
     assert made.setup_code is not None
     assert made.setup_code not in out

@@ -17,13 +17,14 @@ from secure_pair_protocol.messages import FIRST_ENCRYPTED_DATA_SIZE
 from secure_pair_protocol.negotiation import Authorization, AuthorizationRequest
 from secure_pair_protocol.secret import Secret
 
-from .errors import CannotCheckError, NotTriedError
+from .errors import CannotCheckError
 
 LIFETIME = 3600
 """Seconds after which a device forgets the maker's session by itself, come what may."""
 
 REQUEST_SECONDS = 10
 _ANSWER_LIMIT = 16 * 1024
+_NO_SENSE = "the key service: its answer makes no sense"
 
 
 class Authority(Protocol):
@@ -34,7 +35,7 @@ class Authority(Protocol):
         """Whom it authorizes."""
 
     async def authorize(self, m1: bytes, m2: bytes, first_public_key: bytes) -> Authorization:
-        """Answer as in step 4; raises NotTriedError."""
+        """Answer as in step 4; raises CannotCheckError."""
 
 
 class Maker:
@@ -86,22 +87,19 @@ class KeyService:
 
     async def open(self) -> None:
         """Learn whose token it is; raises CannotCheckError."""
+        answer = await self._request("GET", "/v1/terminal")
         try:
-            answer = await self._request("GET", "/v1/terminal")
             self.terminal_id = base64url.decode(answer.get("terminal_id"), 16)
-        except (NotTriedError, ValueError) as error:
-            raise CannotCheckError(str(error)) from None
+        except ValueError:
+            raise CannotCheckError(_NO_SENSE) from None
 
     async def claim(self, device_id: str, claim_proof: Secret) -> None:
         """Claim the device for the token's account; raises CannotCheckError."""
         body = {"device_id": device_id, "claim_proof": base64url.encode(claim_proof.reveal())}
-        try:
-            await self._request("POST", "/v1/claims", body)
-        except NotTriedError as error:
-            raise CannotCheckError(str(error)) from None
+        await self._request("POST", "/v1/claims", body)
 
     async def authorize(self, m1: bytes, m2: bytes, first_public_key: bytes) -> Authorization:
-        """Ask for steps 3 and 4; raises NotTriedError."""
+        """Ask for steps 3 and 4; raises CannotCheckError."""
         body = {"m1": m1, "m2": m2, "first_public_key": first_public_key}
         answer = await self._request(
             "POST", "/v1/authorize", {name: base64url.encode(body[name]) for name in body}
@@ -113,7 +111,7 @@ class KeyService:
                 int(answer["lifetime"]),
             )
         except KeyError, TypeError, ValueError:
-            raise NotTriedError("the key service's answer makes no sense") from None
+            raise CannotCheckError(_NO_SENSE) from None
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, str] | None = None
@@ -135,12 +133,12 @@ class KeyService:
             answer = json.loads(response.read(_ANSWER_LIMIT))
         except (OSError, HTTPException, ValueError) as error:
             # Not its text: it may hold the request.
-            raise NotTriedError(f"the key service: {type(error).__name__}") from None
+            raise CannotCheckError(f"the key service: {type(error).__name__}") from None
         finally:
             connection.close()
         if response.status != HTTPStatus.OK or not isinstance(answer, dict):
             code = answer.get("code") if isinstance(answer, dict) else None
-            raise NotTriedError(f"the key service: {code or f'HTTP status {response.status}'}")
+            raise CannotCheckError(f"the key service: {code or f'HTTP status {response.status}'}")
         return answer
 
 

@@ -16,7 +16,7 @@ from secure_pair_protocol.negotiation import Authorization, Proven, Responded
 from secure_pair_protocol.secret import Secret
 
 from .authority import Authority, Maker
-from .errors import FoundError, NotTriedError, RefusalError
+from .errors import CannotCheckError, FoundError, NotTriedError, RefusalError
 from .line import Line
 from .talk import Talk
 
@@ -307,7 +307,7 @@ class Bench:
         try:
             async with asyncio.timeout(LEAVING_SECONDS):
                 return await self._leave()
-        except FoundError, SecurePairError, NotTriedError, TimeoutError:
+        except FoundError, SecurePairError, CannotCheckError, TimeoutError:
             return False
         finally:
             self.hang_up()

@@ -21,7 +21,7 @@ from secure_pair_protocol.secret import Secret
 from ..factory import DeviceFileError, FactoryData, read_device_file
 from .authority import Authority, KeyService, Maker
 from .bench import Bench, Wish
-from .errors import CannotCheckError, FoundError, NotTriedError
+from .errors import CannotCheckError, FoundError
 from .line import Line
 from .report import Report
 from .run import findings
@@ -171,7 +171,7 @@ async def _authorize(bench: Bench) -> None:
             await bench.find_epoch()
         else:
             await bench.authorized(await bench.to_m2())
-    except (FoundError, SecurePairError, NotTriedError) as error:
+    except (FoundError, SecurePairError) as error:
         raise CannotCheckError(f"no negotiation is authorized: {error}") from None
 
 

@@ -35,4 +35,4 @@ class NotTriedError(Exception):
 
 
 class CannotCheckError(Exception):
-    """No check can be made at all: the text says what is missing."""
+    """No check can be made at all, or none any more: the text says what is missing."""

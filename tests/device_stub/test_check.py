@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from io import StringIO
+from typing import Any, override
 
 import pytest
 from rich.console import Console
@@ -150,3 +151,21 @@ async def test_another_initial_key(house: House, bench: Bench) -> None:
     bench.authority = Maker(Secret(bytes(32)))
     with pytest.raises(CannotCheckError, match="authorization_rejected"):
         await run_and_leave(report()[0], bench)
+
+
+async def test_authority_that_goes_away_is_no_success(house: House, bench: Bench) -> None:
+    """What was paired before is unpaired, and the run does not end as if all had held."""
+    shown, out = report()
+
+    class GoesAway(Maker):
+        @override
+        async def authorize(self, *arguments: bytes, **more: Any) -> negotiation.Authorization:
+            if "pairs: " in out.getvalue():
+                raise CannotCheckError("the key service: slow_down")
+            return await super().authorize(*arguments, **more)
+
+    bench.authority = GoesAway(house.data.initial_key)
+    with pytest.raises(CannotCheckError, match="slow_down"):
+        await run_and_leave(shown, bench)
+    assert house.device.register.held == ()
+    assert "STILL PAIRED" not in out.getvalue()

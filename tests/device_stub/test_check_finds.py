@@ -205,6 +205,10 @@ def former_session_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "accepted", accepted)
 
 
+def negotiations_side_by_side(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission.Admission, "_pending", lambda *_: [])
+
+
 def endless_frames(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(self: connection.Connection, transport: asyncio.BaseTransport) -> None:
         made(self, transport)
@@ -293,6 +297,10 @@ BROKEN: dict[str, tuple[Drop, set[str]]] = {
     "former session": (
         former_session_stays,
         {"replaces this terminal's former session at m7", "lists this terminal"},
+    ),
+    "other negotiations": (
+        negotiations_side_by_side,
+        {"ends this terminal's other negotiations at m5"},
     ),
     "long frames": (endless_frames, {"ends a connection with too long a frame"}),
     "half-open resumptions": (

@@ -1,4 +1,4 @@
-"""Check what leaves this repository: the wheel, and the files that git tracks.
+"""Check what leaves this repository: wheel, release archive, and the files that git tracks.
 
 Prints one line a finding and exits with 1 when there is any.
 """
@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from release_archive import INTEGRATION, write_archive
 from setuptools import build_meta
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +96,22 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.split("\0") if name]
 
 
+def check_archive() -> Iterator[str]:
+    """Yield what the archive of a release lacks of what git tracks, and what it has beyond."""
+    expected = {
+        file.relative_to(INTEGRATION).as_posix()
+        for file in tracked_files()
+        if file.is_relative_to(INTEGRATION)
+    }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(write_archive(Path(folder))) as archive,
+    ):
+        packed = set(archive.namelist())
+    for name in sorted(expected ^ packed):
+        yield f"in the archive or in git, but not in both: {name}"
+
+
 def forbidden_text() -> re.Pattern[bytes]:
     """Return a pattern of what no file may say: registries, and where we are."""
     names = [r"\.".join(parts) for parts in REGISTRIES]
@@ -120,8 +137,8 @@ def check_files() -> Iterator[str]:
 
 
 def main() -> int:
-    """Run both checks."""
-    findings = [*check_wheel(), *check_files()]
+    """Run all checks."""
+    findings = [*check_wheel(), *check_archive(), *check_files()]
     for finding in findings:
         print(finding)
     return 1 if findings else 0

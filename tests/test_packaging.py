@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
 from homeassistant.const import Platform
 from homeassistant.const import __version__ as home_assistant
 from homeassistant.util.yaml import parse_yaml
+
+from scripts import release_archive
 
 ROOT = Path(__file__).parent.parent
 INTEGRATION = ROOT / "custom_components" / "secure_pair"
@@ -197,6 +200,10 @@ def test_hacs_json() -> None:
         "homeassistant", "persistent_directory", "render_readme", "zip_release",
     }  # fmt: skip
     assert content["name"] == MANIFEST["name"]
+    # HACS downloads this file of a release; without one it would take the whole branch.
+    assert content["zip_release"] is True
+    assert content["hide_default_branch"] is True
+    assert content["filename"] == f"{MANIFEST['domain']}.zip"
     floor = AwesomeVersion(content["homeassistant"])
     assert floor.strategy is AwesomeVersionStrategy.CALVER
     assert floor <= AwesomeVersion(home_assistant)
@@ -212,8 +219,65 @@ def test_exactly_one_integration() -> None:
     assert not list((ROOT / "tests").rglob("manifest.json"))
 
 
+def test_one_floor_for_home_assistant() -> None:
+    floor = read_json("hacs.json")["homeassistant"].removesuffix(".0")
+    for document in ("README.md", "docs/user.md"):
+        assert f"Home Assistant {floor} or newer" in (ROOT / document).read_text(), document
+
+
 def test_what_hacs_shows() -> None:
     assert (ROOT / "README.md").read_text().startswith("# Secure Pair\n")
     licence = (ROOT / "LICENSE").read_text()
     assert licence.startswith("MIT License\n")
     assert "Permission is hereby granted, free of charge" in licence
+
+
+# The archive of a release
+
+
+def test_archive_has_the_integration_at_its_root(tmp_path: Path) -> None:
+    """HACS unzips it into custom_components/secure_pair."""
+    with zipfile.ZipFile(release_archive.write_archive(tmp_path)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert archive.read("manifest.json") == (INTEGRATION / "manifest.json").read_bytes()
+    assert {"__init__.py", "brand/icon.png", "protocol/keys.py", "translations/en.json"} <= {*names}
+    assert len(names) == len({*names})
+    assert not [name for name in names if name.startswith(("/", ".")) or ".." in name]
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (release_archive.write_archive(folder).read_bytes() for folder in folders)
+    assert first == second
+
+
+LOG = """\
+# Changelog
+
+## 0.2.0, unreleased
+More.
+
+## 0.1.0, 2026-12-01
+The first.
+
+- A line.
+"""
+
+
+def test_notes_of_a_release() -> None:
+    assert release_archive.notes(LOG, "0.1.0") == "The first.\n\n- A line.\n"
+
+
+@pytest.mark.parametrize(("version", "why"), [("0.2.0", "no day"), ("0.3.0", "does not know")])
+def test_no_release_without_its_day_in_the_changelog(version: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        release_archive.notes(LOG, version)
+
+
+def test_changelog_knows_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## {MANIFEST['version']}, " in changelog

@@ -13,8 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from release_archive import INTEGRATION, write_archive
 from setuptools import build_meta
+
+from scripts.release_archive import INTEGRATION, write_archive
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -21,6 +21,7 @@ from device_stub.appliances.gateway import Gateway
 from device_stub.appliances.washing_machine import WashingMachine
 from device_stub.appliances.water_heater import WaterHeating
 from secure_pair_protocol.model.access import LockPosition
+from tests.device_stub.terminal import Cloud, Terminal
 
 from .conftest import InstallAppliance
 from .home import Home
@@ -132,6 +133,18 @@ async def unlock_all(home: Home, gateway: Gateway) -> None:
         await home.call("lock.unlock", f"{key}_lock")
 
 
+async def renew(home: Home, door: Door) -> None:
+    """Let something happen to the pairing that is none of others' doing."""
+    await home.call("button.press", entity_id="button.front_door_renew_session_key")
+
+
+async def pair_another(home: Home, door: Door) -> None:
+    data = home.device.data
+    cloud = Cloud(data.initial_key, home.device.epoch)
+    phone = Terminal(cloud, data.device_id, data.pairing_secret)
+    await (await phone.negotiate(home.server.port)).close()
+
+
 def _door() -> Door:
     return Door(users={"Ann": "1234"})
 
@@ -202,13 +215,23 @@ SCENES: dict[str, Scene[Any]] = {
             and home.state("lock_3_lock") == "locked"
         ),
     ),
+    "Another terminal at the front door": Scene(
+        "Front door",
+        _door,
+        renew,
+        pair_another,
+        lambda home, _: re.fullmatch(
+            r"Terminal [0-9a-f]{32} has come or gone\.", notified(home, "terminal") or ""
+        ),
+    ),
 }
 
 
 def test_each_example_is_played() -> None:
     assert EXAMPLES.keys() == SCENES.keys()
     headings = re.findall(r"^## (.*)$", DOCUMENT.read_text(), re.MULTILINE)
-    assert headings == ["Door lock", "Camera", "Washing machine", "Water heater", "Gateway"]
+    devices = ["Door lock", "Camera", "Washing machine", "Water heater", "Gateway"]
+    assert headings == [*devices, "Security"]
 
 
 @pytest.mark.parametrize("alias", EXAMPLES)

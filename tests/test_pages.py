@@ -114,8 +114,8 @@ def test_command_is_there(page: Path, words: list[str]) -> None:
             else:
                 assert program == "pytest"
                 files_exist(arguments)
-        case ["pip", "install", extra]:
-            assert extra.removeprefix(".[").removesuffix("]") in extras()
+        case ["pip", "install", wanted]:
+            assert {*wanted.removeprefix(".[").removesuffix("]").split(",")} <= extras()
         case ["export", variable]:
             name = variable.partition("=")[0]
             sources = (ROOT / "cloud_stub").rglob("*.py")
@@ -150,6 +150,24 @@ def understood(program: str, arguments: list[str]) -> None:
     words = [word for word in arguments if word != "…"]
     result = CliRunner().invoke(PROGRAMS[program], [*words, "--help"])
     assert result.exit_code == 0, result.output
+
+
+def test_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developers' page does one after the other, up to what runs until it is stopped."""
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(
+        r"^```\n(.*?)^```$", (ROOT / "docs" / "developer.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    done = []
+    for line in block.splitlines():
+        match shlex.split(line):
+            case [_, "-m", program, *arguments] if arguments[0] not in {"serve", "lock"}:
+                result = CliRunner().invoke(PROGRAMS[program], arguments)
+                assert result.exit_code == 0, (line, result.output)
+                done.append(arguments[0])
+            case [_, "-m", _, _, "--device", file]:
+                assert (tmp_path / file).is_file()
+    assert done == ["provision", "account", "terminal", "device"]
 
 
 # The house

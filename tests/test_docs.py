@@ -8,7 +8,6 @@ import pytest
 from scripts import protocol_tables
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 ADVERSARY = {"crashes", "explored", "flood", "machines", "symbolic", "wire"}
 """The folders that `./scripts/adversary` runs, by what each is about."""
@@ -71,13 +70,3 @@ def test_every_promise_has_a_test() -> None:
     for _, promise, _, where, tests, _ in rows:
         assert "::" in where, promise
         assert "`tests/" in tests, promise
-
-
-# Links
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target

@@ -135,28 +135,29 @@ class Attacker:
                     yield seal(opening.key, opening.aad, fields)
 
     def answers(
-        self, crypto: Symbolic, at: TerminalAt, initial_key: bytes, knowledge: Knowledge
+        self,
+        crypto: Symbolic,
+        at: TerminalAt,
+        initial_key: bytes,
+        questions: Iterable[tuple[bytes, bytes]],
     ) -> Iterator[Told]:
-        """Yield what he answers as the key service: to this question, or to another.
+        """Yield what he answers as the key service: to this question, or to another, or junk.
 
         The terminal looks at nothing of it, and it only gets on where a device derives the
-        same: so the other questions are those that a device is in. A ticket is right for its
-        first encrypted data, or right for nothing.
+        same: so the other `questions` are the m1 and m2 that a device is in. A ticket is
+        right for its first encrypted data, or right for nothing.
         """
         assert at.challenged is not None
         key = Secret(initial_key)
         asked = at.requested.m1, at.challenged.m2
-        for m1, challenge in product(
-            self.drafts(AuthenticationRequest, knowledge), knowledge.messages(Challenge)
-        ):
-            question = crypto.encode(m1), crypto.encode(challenge)
-            ctx = keys.context(crypto, *question, at.challenged.first_public_key)
+        for m1, m2 in dict.fromkeys((asked, *questions)):
+            ctx = keys.context(crypto, m1, m2, at.challenged.first_public_key)
             ticket = keys.ticket_key(crypto, key, ctx, NONCE).reveal()
-            for grant in self.grants if question == asked else self.grants[:1]:
-                sealed = keys.seal_authorization(
-                    crypto, key, ctx, challenge.first_data, grant, NONCE
+            first_data = crypto.decode(Challenge, m2).first_data
+            for grant in self.grants if (m1, m2) == asked else self.grants[:1]:
+                yield Told(
+                    keys.seal_authorization(crypto, key, ctx, first_data, grant, NONCE), ticket
                 )
-                yield Told(sealed, ticket)
         yield Told(NO_BOX, NOTHING)
 
 

@@ -1,7 +1,7 @@
 """One row of the table of mutations: what is left out, and what becomes of the claims.
 
 Where something else covers a binding, no claim falls without it, and the row says what
-covers it; the row behind leaves out both.
+covers it; a row behind it leaves out both, unless the other one falls by itself.
 """
 
 from collections.abc import Callable

@@ -220,6 +220,13 @@ NEGOTIATION = (
         without(keys, "agree_session", "authority_key"),
         also=(Claim.LEAK,),
     ),
+    falls(
+        "authority key in the extract, where the initial keys leak",
+        Claim.PASSIVE,
+        scenes.leak,
+        without(keys, "agree_session", "authority_key"),
+        also=(Claim.SECRECY,),
+    ),
     falls("refusal of a zero result", Claim.PASSIVE, scenes.one_terminal, ZERO_ACCEPTED),
     # The transcript
     covered(

@@ -8,7 +8,7 @@ connection ends and nothing was said, so the search leaves such a message out.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, override
+from typing import Any, ClassVar, NamedTuple, override
 
 from secure_pair_protocol import negotiation, resumption, sessions
 from secure_pair_protocol.crypto import NONCE_SIZE
@@ -66,6 +66,12 @@ class World:
         """All else follows from it."""
         return (*self.at.values(), *self.registers.values(), self.service)
 
+    @property
+    def questions(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The m1 and m2 of each negotiation that a device is in."""
+        issued = (at.issued for at in self.at.values() if isinstance(at, DeviceAt))
+        return tuple((state.m1, state.m2) for state in issued if state is not None)
+
 
 class Step(NamedTuple):
     """Where a run stands then, what it has said, and what its device keeps."""
@@ -79,6 +85,8 @@ class Step(NamedTuple):
 class Run(ABC):
     """`name` is unique in a scene; a `twin` is alike, and begins before this one."""
 
+    receives: ClassVar[int]
+    """How many messages it takes from its first to its last."""
     name: str
     device_id: str
     twin: str | None = None
@@ -118,6 +126,7 @@ class TerminalAt:
 
 @dataclass(frozen=True, kw_only=True)
 class Terminal(Run):
+    receives = 2
     terminal_id: bytes
     pairing_secret: bytes = b""
     expected_installation: bytes | None = None
@@ -126,7 +135,7 @@ class Terminal(Run):
 
     @override
     def reads(self, world: World) -> tuple[object, ...]:
-        return (world.service,)
+        return world.questions if self.asks_attacker else (world.service,)
 
     @override
     def start(self, crypto: Symbolic) -> Step:
@@ -199,6 +208,7 @@ class DeviceAt:
 
 @dataclass(frozen=True, kw_only=True)
 class Device(Run):
+    receives = 3
     initial_key: bytes
     pairing_secret: bytes = b""
     draws_as: str = ""
@@ -265,6 +275,7 @@ class ResumerAt:
 
 @dataclass(frozen=True, kw_only=True)
 class Resumer(Run):
+    receives = 2
     session: Session | None = None
     of: str = ""
     """The run of a terminal whose session it is, where it is none from before."""
@@ -326,6 +337,7 @@ class HolderAt:
 
 @dataclass(frozen=True, kw_only=True)
 class Holder(Run):
+    receives = 2
     draws_as: str = ""
 
     @property

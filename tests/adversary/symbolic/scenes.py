@@ -167,24 +167,35 @@ def leak() -> Scene:
     )
 
 
-def dishonest(devices: int = 2) -> Scene:
+def dishonest(terminals: int = 1, devices: int = 2, label: bytes = LABEL) -> Scene:
     """The attacker has each initial key, and answers each question as the key service."""
-    runs = [
-        terminal("T1", pairing_secret=LABEL, asks_attacker=True),
-        device("D1", pairing_secret=LABEL),
-        device("D2", pairing_secret=LABEL, twin="D1"),
+    asking = [
+        terminal("T1", pairing_secret=label, asks_attacker=True),
+        terminal("T2", pairing_secret=label, asks_attacker=True, twin="T1"),
+    ]
+    asked = [
+        device("D1", pairing_secret=label),
+        device("D2", pairing_secret=label, twin="D1"),
     ]
     return scene(
-        "the key service attacks, the device has a label",
-        runs[: 1 + devices],
+        f"the key service attacks, the device has {'a' if label else 'no'} label",
+        [*asking[:terminals], *asked[:devices]],
         rights={},
         knows=(*KEYS.values(),),
         unclaimed=SEALS,
     )
 
 
+def dishonest_two_terminals() -> Scene:
+    return dishonest(terminals=2, devices=1)
+
+
 def dishonest_once() -> Scene:
     return dishonest(devices=1)
+
+
+def dishonest_without_a_label() -> Scene:
+    return dishonest(devices=1, label=b"")
 
 
 def change_of_owner() -> Scene:
@@ -252,16 +263,21 @@ def resumption(second_resumer: str = "", second_holder: str = "") -> Scene:
         holder("H1"),
         holder("H2", twin="H1", draws_as=second_holder),
     ]
-    return scene(
-        "two later connections, another terminal attacks",
-        runs,
-        held=[SESSION, HIS_SESSION],
-        knows=HE_HOLDS,
-    )
+    return resumed("later connections, another terminal attacks", runs)
+
+
+def three_resumptions() -> Scene:
+    more = resumer("R3", session=SESSION, twin="R2")
+    return resumed("more later connections than the device takes", [*resumption().runs, more])
+
+
+def resumed(name: str, runs: Sequence[Run], events: Sequence[Event] = ()) -> Scene:
+    """Both sessions are there from before; one is the attacker's."""
+    return scene(name, runs, events, held=[SESSION, HIS_SESSION], knows=HE_HOLDS)
 
 
 def gone_meanwhile() -> Scene:
-    """The session is forgotten, or replaced by another, at any moment."""
+    """The session is forgotten at any moment."""
 
     def forgets(world: World) -> Change:
         return Change(
@@ -273,9 +289,7 @@ def gone_meanwhile() -> Scene:
 
     runs = [resumer("R1", session=SESSION), holder("H1"), holder("H2", twin="H1")]
     event = Event("the door forgets the session", forgets, whether)
-    return scene(
-        "a session goes meanwhile", runs, [event], held=[SESSION, HIS_SESSION], knows=HE_HOLDS
-    )
+    return resumed("a session goes meanwhile", runs, [event])
 
 
 def former_session() -> Scene:
@@ -292,11 +306,15 @@ def former_session() -> Scene:
 
 
 def whole_way() -> Scene:
-    runs = [terminal("T1"), device("D1"), resumer("R1", of="T1"), resumer("R2", of="T1", twin="R1")]
-    return scene(
-        "from m1 to a later connection",
-        [*runs, holder("H1"), holder("H2", twin="H1")],
-    )
+    runs = [
+        terminal("T1"),
+        device("D1"),
+        resumer("R1", of="T1"),
+        resumer("R2", of="T1", twin="R1"),
+        holder("H1"),
+        holder("H2", twin="H1"),
+    ]
+    return scene("from m1 to a later connection", runs)
 
 
 def whole_way_dishonest() -> Scene:

@@ -34,7 +34,7 @@ way there (`trace`). `mutations` leaves out each binding in turn, so that it is 
 claim can fall; `bare` is the method with nothing added.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -70,6 +70,15 @@ class Scene:
     knows: tuple[bytes, ...] = ()
     unclaimed: frozenset[str] = frozenset()
     """What cannot hold here, for a reason that the scene gives."""
+
+    @property
+    def bounds(self) -> str:
+        """Say how much can happen at most."""
+        runs = Counter(type(run).__name__ for run in self.runs)
+        each = [f"{count} {name.lower()}{'s' * (count > 1)}" for name, count in runs.items()]
+        received = sum(run.receives for run in self.runs)
+        events = f", {len(self.events)} event" if self.events else ""
+        return f"{', '.join(each)}: {received} messages{events}"
 
 
 class Move(NamedTuple):
@@ -191,7 +200,7 @@ class Search:
         if kind is Told:
             assert isinstance(run, Terminal)
             initial_key = self.scene.service.initial_keys[run.device_id]
-            yield from self.scene.attacker.answers(self.crypto, at, initial_key, world.knowledge)
+            yield from self.scene.attacker.answers(self.crypto, at, initial_key, world.questions)
         elif kind is not None and issubclass(kind, Message):
             register = world.registers.get(run.device_id)
             held = () if register is None else register.held

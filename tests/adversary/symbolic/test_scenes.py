@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from ..conftest import Tried
-from . import scenes
-from .claims import claimed
+from . import claims, scenes
+from .claims import CLAIMS, Claim, claimed
+from .events import LEAK
 from .search import Scene, Search
 from .trace import story
 
@@ -18,9 +19,11 @@ SCENES: dict[Callable[[], Scene], int] = {
     scenes.bought_from_the_attacker: 600,
     scenes.leak: 4_000,
     scenes.dishonest: 10_000,
+    scenes.dishonest_two_terminals: 10_000,
     scenes.change_of_owner: 1_200,
     scenes.factory_reset: 200,
     scenes.resumption: 800,
+    scenes.three_resumptions: 4_000,
     scenes.gone_meanwhile: 400,
     scenes.former_session: 400,
     scenes.whole_way: 300,
@@ -41,4 +44,38 @@ def test_no_claim_falls(scene: Callable[[], Scene], least: int, tried: Tried) ->
     assert search.worlds >= least
     # None of it holds for the want of an honest run that comes to its end.
     assert search.finished == {run.name for run in looked_at.runs}
-    tried(f"symbolic search: {looked_at.name}", search.worlds, ", ".join(claimed(looked_at)))
+    what = f"symbolic search: {looked_at.name} ({looked_at.bounds})"
+    tried(what, search.worlds, ", ".join(claimed(looked_at)))
+
+
+# What is not promised, and so has to fall: or the attacker above would be too weak.
+
+
+def test_without_a_label_a_dishonest_key_service_is_in_the_middle(tried: Tried) -> None:
+    looked_at = scenes.dishonest_without_a_label()
+    for claim in (Claim.TERMINAL_AGREES, Claim.DEVICE_AGREES, Claim.SECRECY):
+        violation = Search(looked_at).explore({claim: CLAIMS[claim]})
+        assert violation is not None
+        print(story(f"{looked_at.name}:", violation))  # noqa: T201
+    tried("not promised: no label, a dishonest key service", 3, "agreement and secrecy fall")
+
+
+def test_who_has_the_initial_key_takes_part_from_then_on(
+    monkeypatch: pytest.MonkeyPatch, tried: Tried
+) -> None:
+    monkeypatch.setattr(claims, "counts", lambda *_: True)
+    looked_at = scenes.leak()
+    violation = Search(looked_at).explore({Claim.TERMINAL_AGREES: CLAIMS[Claim.TERMINAL_AGREES]})
+    assert violation is not None
+    print(story(f"{looked_at.name}:", violation))  # noqa: T201
+    assert any(move.to == LEAK for move in violation.way)
+    tried("not promised: no label, an initial key has leaked", 1, "agreement falls")
+
+
+def test_search_takes_the_same_way_each_time() -> None:
+    ways = []
+    for _ in range(2):
+        violation = Search(scenes.bare()).explore({Claim.SECRECY: CLAIMS[Claim.SECRECY]})
+        assert violation is not None
+        ways.append(story("", violation))
+    assert ways[0] == ways[1]

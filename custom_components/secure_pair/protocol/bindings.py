@@ -1,7 +1,8 @@
 """What holds a negotiation together: each check by itself (docs/protocol.md, section 4).
 
-Dropping any one of them lets an attacker in; all raise SecurePairError with the code that
-the failure has everywhere.
+Dropping one lets an attacker in, or leaves it to one other check to keep him out: which, the
+tests of the adversary on symbolic terms say. All raise SecurePairError with the code that the
+failure has everywhere.
 """
 
 from .crypto import Crypto

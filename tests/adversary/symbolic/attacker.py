@@ -34,7 +34,7 @@ from secure_pair_protocol.secret import Secret
 from .backend import Opening, Symbolic
 from .knowledge import Knowledge
 from .runs import MODEL, NAME, TerminalAt, Told
-from .terms import ZERO, Box, fresh, named, point, redressed
+from .terms import TERMS, ZERO, Box, Point, fresh, named, point, redressed
 
 HE = "the attacker"
 TERMINAL = b"attacker's term."
@@ -42,9 +42,10 @@ TERMINAL = b"attacker's term."
 DEVICE = "attackers-device"
 INITIAL_KEY = fresh("initial key", HE)
 NONCE = fresh("nonce", HE, NONCE_SIZE)
-PUBLIC_KEY = point(fresh("private key", HE))
+PRIVATE_KEY = fresh("private key", HE)
+PUBLIC_KEY = point(PRIVATE_KEY)
 OWN = (
-    fresh("private key", HE),
+    PRIVATE_KEY,
     PUBLIC_KEY,
     fresh("first data", HE),
     fresh("installation", HE, 8),
@@ -91,9 +92,12 @@ class Attacker:
             yield replace(seen, name="Back door")
 
     def public_keys(self, knowledge: Knowledge) -> list[bytes]:
-        """Return his own, those that he has seen, these in other clothes, and the zero point."""
+        """Return his own, and those that he has seen: as they were, in other clothes, multiplied.
+
+        Multiplied by his private key both ways, two public keys still agree. And the zero point.
+        """
         seen = [name for name in knowledge.public_keys if name != PUBLIC_KEY]
-        return [PUBLIC_KEY, *seen, *map(redressed, seen), ZERO]
+        return [PUBLIC_KEY, *seen, *map(redressed, seen), *map(multiplied, seen), ZERO]
 
     def drafts(
         self, kind: type[Message], knowledge: Knowledge, held: Iterable[bytes] = ()
@@ -159,6 +163,12 @@ class Attacker:
                     keys.seal_authorization(crypto, key, ctx, first_data, grant, NONCE), ticket
                 )
         yield Told(NO_BOX, NOTHING)
+
+
+def multiplied(public_key: bytes) -> bytes:
+    term = TERMS[public_key]
+    assert isinstance(term, Point)
+    return point(PRIVATE_KEY, *term.private_keys)
 
 
 def seal(key: bytes, aad: bytes, fields: tuple[bytes, ...]) -> bytes:

@@ -222,10 +222,10 @@ NEGOTIATION = (
     ),
     falls(
         "authority key in the extract, where the initial keys leak",
-        Claim.PASSIVE,
+        Claim.LEAK,
         scenes.leak,
         without(keys, "agree_session", "authority_key"),
-        also=(Claim.SECRECY,),
+        also=(Claim.SECRECY, Claim.PASSIVE),
     ),
     falls("refusal of a zero result", Claim.PASSIVE, scenes.one_terminal, ZERO_ACCEPTED),
     # The transcript

@@ -1,13 +1,13 @@
 """One run of one honest role, from its first message to its end, around the shipping steps.
 
-A run waits for one kind of message. What it becomes of is a pure function of where it
-stands, of the message and of what it `reads` of the world; where a step raises, the
+A run waits for one kind of message. What becomes of it is a pure function of where it
+stands, of the message, and of what it `reads` of the world; where a step raises, the
 connection ends and nothing was said, so the search leaves such a message out.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, override
 
 from secure_pair_protocol import negotiation, resumption, sessions
@@ -59,7 +59,7 @@ class World:
     service: Service
     knowledge: Knowledge
     listener: Knowledge
-    """What somebody knows who only hears all that is said, by whomever."""
+    """What somebody knows who only hears what honest ends say."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -135,7 +135,7 @@ class Terminal(Run):
 
     @override
     def reads(self, world: World) -> tuple[object, ...]:
-        return world.questions if self.asks_attacker else (world.service,)
+        return () if self.asks_attacker else (world.service,)
 
     @override
     def start(self, crypto: Symbolic) -> Step:
@@ -330,7 +330,7 @@ class HolderAt:
     r2: bytes = b""
     answered: resumption.ResumeAnswered | None = None
     traffic: TrafficKeys | None = None
-    sessions: tuple[Session, ...] = field(default=())
+    sessions: tuple[Session, ...] = ()
     """What the device held when it accepted r3."""
     epoch: int = 0
 

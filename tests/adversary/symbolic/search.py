@@ -10,24 +10,24 @@ keys may be multiplied, a zero result, other encodings of the same point. There 
 guessing, no length, no time, no weakness of one algorithm beside another: HMAC, extract and
 expand never meet, and a box opens with one key only (AES-GCM alone does not promise that).
 
-Who takes part (`scenes`). Up to two runs of each role, given by the scene; `runs` wraps the
+Who takes part (`scenes`). Up to three runs of a role, given by the scene; `runs` wraps the
 steps. A run whose step raises has ended and said nothing, so that message is left out. A
 device here ends no other pending negotiation, and keeps one over a reset: it allows more
 than the real one does. All that two runs do, they do in any order, at any moment.
 
 The attacker (`attacker`) is the network: he hears all, and nothing arrives but what he
 sends. He has a key pair, a device and a terminal of his own at the key service, which
-answers him all that he can ask: how often is not bounded. As the scene has it he is also
-another terminal of the account, a former owner, a thief of the initial keys, or the key
-service itself. What he knows is closed (`knowledge`): he takes apart what he can, and makes
+answers him all that he can ask, each question once. As the scene has it he is also another
+terminal of the account, a former owner, a thief of the initial keys, or the key service
+itself. What he knows is closed (`knowledge`): he takes apart what he can, and makes
 what is made from that.
 
 What bounds it. A field that is only carried or compared is one of the values that he has
 seen of its sort, or one of his own: further ones of his own would change nothing but names.
 A field that cryptography checks is no choice: one value is right, which he has, or makes,
-or not. A public key may be anybody's, in other clothes or zero, but no value of another
-sort; as key service he answers questions that a device is in, or junk. More runs at once
-than the scene has, he cannot get.
+or not. A public key may be anybody's, in other clothes, multiplied by his own, or zero, but
+no value of another sort; as key service he answers questions that a device is in, or junk.
+More runs than the scene has, he cannot get.
 
 What is looked for (`claims`). In every world each claim; a violation comes with the shortest
 way there (`trace`). `mutations` leaves out each binding in turn, so that it is seen how each
@@ -179,13 +179,15 @@ class Search:
             if run.twin and world.at[run.twin] is self._starts[run.twin].at:
                 continue
             for message, step in self._received(run, world):
-                yield self._after(world, run, message, step), Move(run.name, message, step.says)
+                yield self._after(world, run, step), Move(run.name, message, step.says)
         for event in self.scene.events:
             yield from self._happens(event, world)
 
     def _received(self, run: Run, world: World) -> list[tuple[Input, Step]]:
         """Return each message that the attacker can send to a run, and that it accepts."""
-        key = (run.name, world.at[run.name], world.knowledge, *run.reads(world))
+        at = world.at[run.name]
+        questions = world.questions if run.awaits(at, world) is Told else ()
+        key = (run.name, at, world.knowledge, *questions, *run.reads(world))
         if (known := self._receivable.get(key)) is None:
             known = self._receivable[key] = [
                 (message, step)
@@ -239,17 +241,16 @@ class Search:
             known = self._steps[key] = step, None if step else self.crypto.missed
         return known
 
-    def _after(self, world: World, run: Run, message: Input, step: Step) -> World:
+    def _after(self, world: World, run: Run, step: Step) -> World:
         registers = world.registers
         if step.register is not None:
             registers = {**registers, run.device_id: self._one(step.register)}
-        wire = (message, *step.says) if isinstance(message, bytes) else ()
         return World(
             {**world.at, run.name: step.at},
             registers,
             world.service,
             self._learning(world.service, world.knowledge, step.says),
-            self._learning(None, world.listener, wire),
+            self._learning(None, world.listener, step.says),
         )
 
     def _learning(

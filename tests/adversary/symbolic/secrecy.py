@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from secure_pair_protocol.secret import Secret
+
 from . import attacker
 from .events import LEAK
 from .knowledge import Knowledge
 from .runs import (
     Device,
+    DeviceAt,
     Holder,
     HolderAt,
     Resumer,
@@ -82,20 +85,25 @@ def after_leak(search: Search, world: World) -> str | None:
 
 
 def passive(search: Search, world: World) -> str | None:
-    """The key service, which only listens, has nobody's keys: not the attacker's either."""
-    keys = [
-        (run.name, at.answered.agreement.session_key)
-        for run, at in at_devices(search.scene, world)
-        if at.accepted is not None and at.answered is not None
-    ]
-    for run in search.scene.runs:
-        at = world.at[run.name]
-        if isinstance(at, TerminalAt) and at.proven is not None:
-            keys.append((run.name, at.proven.session_key))
+    """The key service, which only listens, has nobody's keys: not the attacker's either.
+
+    What he says himself is not counted: he could say his keys.
+    """
+    keys: dict[str, Secret] = {}
+    sealed = []
+    for name, at in world.at.items():
+        match at:
+            case TerminalAt(proven=done) if done is not None:
+                keys[name] = done.session_key
+            case DeviceAt(accepted=done, opened=opened) if done is not None and opened is not None:
+                keys[name] = done.session.session_key
+                # It has made that itself.
+                sealed.append(opened.first_encrypted_data)
     if not keys:
         return None
-    service = search.learning(world.listener, *search.scene.service.initial_keys.values())
-    for name, key in keys:
+    initial_keys = search.scene.service.initial_keys.values()
+    service = search.learning(world.listener, *initial_keys, *sealed)
+    for name, key in keys.items():
         if service.derives(key.reveal()):
             return f"the session key of {name} is known to the key service"
     return None
@@ -125,15 +133,19 @@ def fresh_keys(search: Search, world: World) -> str | None:
 
 
 def theft(search: Search, world: World) -> str | None:
-    """Who has only listened, and steals the session key afterwards, has no traffic key."""
+    """Who has only listened, and steals the session afterwards, has no traffic key.
+
+    What the attacker says himself is not counted here either.
+    """
     stolen: list[bytes] = []
     for run in search.scene.runs:
         at = world.at[run.name]
         match at:
             case ResumerAt(resuming=resuming) if resuming is not None:
-                stolen.append(resuming.session_key.reveal())
+                stolen += resuming.session_id, resuming.session_key.reveal()
             case HolderAt(answered=answered) if answered is not None:
-                stolen.append(answered.session.session_key.reveal())
+                session = answered.session
+                stolen += session.session_id, session.session_key.reveal()
     if not stolen:
         return None
     thief = search.learning(world.listener, *stolen)

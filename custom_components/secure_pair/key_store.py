@@ -112,14 +112,17 @@ class KeyStore:
     ) -> PairedDevice:
         """Apply a rule to a device that is being paired; return what is kept of it now.
 
-        It is as given, but what the device itself has said stays as it was kept before; its
-        token is kept too, and a tombstone of it has no more meaning.
+        It is as given, but what the device itself has said stays as it was kept before, be it
+        in a tombstone, which has no more meaning. Its token is kept too.
         """
         changed = device
 
         def change(content: _Content) -> _Content:
             nonlocal changed
             known = content.devices.get(device.device_id, device)
+            if (tombstone := content.tombstones.get(device.device_id)) is not None:
+                # Until this pairing has come to its end the device holds one of those.
+                known = tombstone.device
             changed = rule(
                 replace(
                     device,

@@ -23,7 +23,7 @@ from device_stub.lock import DoorLock
 from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store
-from secure_pair_protocol.messages import Resume, ResumeAnswer
+from secure_pair_protocol.messages import Resume, ResumeAnswer, TerminalConfirmation
 
 from .attacker import Frame, cutting, flipping, losing_the_first_record
 from .conftest import DEVICE_ID, KeyService
@@ -152,6 +152,23 @@ async def test_paired_again_before_it_was_told(grave: Grave, answers: Answers) -
     assert entry.state is ConfigEntryState.LOADED
     assert len(grave.house.held) == 1
     await grave.house.works()
+
+
+async def test_paired_again_in_vain_before_it_was_told(grave: Grave, answers: Answers) -> None:
+    """The device has kept the session that it is still to be told of, and no other."""
+    house, hass = grave.house, grave.hass
+    before = house.held
+    house.attacker.tamper = cutting(TerminalConfirmation)
+    through = Answers(**{**vars(answers), "port": house.attacker.port})
+    result = await submit_until(hass, await start(hass), through)
+    assert result["errors"] == {"base": "connection_lost"}
+    assert house.held == before
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    house.attacker.behave()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await deliver_farewells(hass)
+    assert grave.buried == []
+    assert not house.held
 
 
 async def test_it_says_that_it_knows_nothing(grave: Grave, monkeypatch: pytest.MonkeyPatch) -> None:

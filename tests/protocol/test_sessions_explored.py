@@ -11,13 +11,9 @@ from typing import Literal, NamedTuple
 import pytest
 
 from secure_pair_protocol import sessions
-from secure_pair_protocol.keys import Grant, TrafficKeys
-from secure_pair_protocol.messages import TerminalConfirmation
-from secure_pair_protocol.negotiation import Proven, Session
-from secure_pair_protocol.sessions import HeldSession, PairedDevice, Register, StoredSession
 
 from .exploring import Explored, explore
-from .roles import DEVICE_ID, TERMINAL_ID, secret
+from .session_rules import accepted, confirmed, negotiated
 
 STORED = 3
 """Sessions that the terminal keeps here. With 4, 6 and 10 it holds too, in two minutes."""
@@ -68,47 +64,6 @@ class World:
     @property
     def is_sound(self) -> bool:
         return self.held is None or self.held in dict(self.stored)
-
-
-# The rules that ship
-
-
-def negotiated(stored: tuple[tuple[int, bool], ...], new: int) -> tuple[tuple[int, bool], ...]:
-    traffic = TrafficKeys(secret("t"), secret("d"))
-    confirmation = TerminalConfirmation(bytes(32))
-    proven = Proven(bytes([new]), secret("s"), bytes(8), 0, b"", traffic, confirmation)
-    return ids(sessions.negotiated(paired(stored), proven, 0))
-
-
-def confirmed(stored: tuple[tuple[int, bool], ...], session: int) -> tuple[tuple[int, bool], ...]:
-    return ids(sessions.confirmed(paired(stored), bytes([session])))
-
-
-def accepted(held: int | None, new: int) -> int:
-    before = () if held is None else (HeldSession(agreed(held)),)
-    register = sessions.accepted(Register(bytes(8), held=before), agreed(new))
-    (only,) = register.held
-    return only.session.session_id[0]
-
-
-def agreed(session: int) -> Session:
-    return Session(bytes([session]), secret("s"), TERMINAL_ID, Grant(0, 0))
-
-
-def paired(stored: tuple[tuple[int, bool], ...]) -> PairedDevice:
-    return PairedDevice(
-        DEVICE_ID,
-        "",
-        TERMINAL_ID,
-        sessions=tuple(
-            StoredSession(bytes([session]), secret("s"), 0, 0, b"", provisional)
-            for session, provisional in stored
-        ),
-    )
-
-
-def ids(device: PairedDevice) -> tuple[tuple[int, bool], ...]:
-    return tuple((session.session_id[0], session.provisional) for session in device.sessions)
 
 
 # What may happen next

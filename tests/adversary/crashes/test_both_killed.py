@@ -10,7 +10,7 @@ from .lives import Home, Lock
 from .lock_process import motions, opposite, resting
 from .world import World
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("order", ["renewal", "command"])

@@ -172,11 +172,11 @@ class World:
         """Wait until both have one session, and the same: it is returned."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while self.stored != [(held, False) for held in self.held[:2]] or not self.held:
+                while len(held := self.held) != 1 or self.stored != [(held[0], False)]:
                     await asyncio.sleep(0.002)
         except TimeoutError:
             raise AssertionError(f"lock {self.held}, Home Assistant {self.stored}") from None
-        return self.held[0]
+        return held[0]
 
 
 def _free_port() -> int:

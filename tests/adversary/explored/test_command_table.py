@@ -378,8 +378,8 @@ def test_at_most_once(bounds: Bounds, tried: Tried) -> None:
 
 @pytest.mark.parametrize("rule", [*WITHOUT, *OTHERS])
 def test_each_rule_is_needed(rule: str, tried: Tried) -> None:
-    # Clocks that are right within the tolerance never meet this one: it is for others.
-    # With it, too, these are told "did not run" only, however late their copies come.
+    # Clocks that are right within the tolerance never meet this one: it breaks no promise
+    # about them. For the others it bounds how long what ran keeps its place in the table.
     is_for_wrong_clocks = WITHOUT.get(rule) is Credulous
     bounds = Bounds(drifts=(0, 2 * TOLERANCE)) if is_for_wrong_clocks else Bounds()
     explored = exploring(bounds, without=rule)

@@ -154,7 +154,7 @@ class BareDevice(Device):
                 ),
                 answered=Answered(at.issued.terminal_id, NO_GRANT, agreement),
                 device_key=device_key,
-                accepted=Accepted(session, traffic),
+                accepted=Accepted(session, traffic, b""),
             ),
             (crypto.encode(DeviceKey(device_key, NOTHING)),),
         )

@@ -147,15 +147,19 @@ class Pair:
         )
 
     async def begin(self) -> None:
-        """Pair for the first time, and connect."""
+        """Pair for the first time, and connect; raises SecurePairError."""
         connection = await Connection.open(HOST, self.server.port, self.data.device_id)
-        paired = await negotiate(
-            connection,
-            self.paired,
-            await self._get_key_service(self.paired),
-            lambda rule: self.keys.change_device(DEVICE_ID, rule),
-            on_stage=lambda stage: None,
-        )
+        try:
+            paired = await negotiate(
+                connection,
+                self.paired,
+                await self._get_key_service(self.paired),
+                lambda rule: self.keys.change_device(DEVICE_ID, rule),
+                on_stage=lambda stage: None,
+            )
+        except SecurePairError:
+            connection.abort()
+            raise
         await paired.link.close()
         await self.keeper.connect()
         await asyncio.sleep(LONG_UP)

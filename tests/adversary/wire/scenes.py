@@ -21,7 +21,9 @@ import pytest
 
 from custom_components.secure_pair.const import LOGGER
 from custom_components.secure_pair.protocol.envelope import Result
-from custom_components.secure_pair.protocol.errors import SecurePairError
+from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
+from custom_components.secure_pair.reconnect import NEGOTIATION_SECONDS
+from secure_pair_protocol import sessions
 from secure_pair_protocol.messages import AuthenticationRequest
 from secure_pair_protocol.model.access import LockPosition
 from tests.integration.attacker import Frame
@@ -59,9 +61,12 @@ class Scene:
 
     name: str
     act: Act
-    new_connection: bool
-    """Its frames are those of the next connection, else of the one that is there."""
+    connection: int
+    """Which its frames are of: 0 the next one, -1 the one that is there."""
     places: tuple[Place, ...]
+    back: int = BACK_SECONDS
+    negotiations: int = 1
+    """How many there may be at most."""
 
     @override
     def __repr__(self) -> str:
@@ -81,6 +86,13 @@ async def _resume(pair: Pair) -> None:
     tries = pair.network.connections
     pair.network.cut()
     await pair.until(lambda: pair.network.connections > tries, 10)
+
+
+async def _forget(pair: Pair) -> None:
+    """The device loses the session, and the terminal makes a new one by itself."""
+    ((session_id, _),) = pair.keys.stored
+    await pair.device.ledger.change(lambda register: sessions.unpaired(register, session_id))
+    pair.device.end_forgotten()
 
 
 async def _talk(pair: Pair) -> None:
@@ -117,7 +129,7 @@ _BEGINNING = ((T, 36, "welcome"), (T, 185, "description"), (T, 82, "states"))
 NEGOTIATION = Scene(
     "a negotiation",
     _negotiate,
-    new_connection=True,
+    connection=0,
     places=_places(
         (T, 37, "greeting"),
         (D, 23, "m1"),
@@ -131,13 +143,13 @@ NEGOTIATION = Scene(
 RESUMPTION = Scene(
     "a resumption",
     _resume,
-    new_connection=True,
+    connection=0,
     places=_places((T, 37, "greeting"), (D, 91, "r1"), (T, 72, "r2"), (D, 38, "r3"), *_BEGINNING),
 )
 SESSION = Scene(
     "a session",
     _talk,
-    new_connection=False,
+    connection=-1,
     places=_places(
         (T, 70, "state: unlocked"),
         (D, 67, "command"),
@@ -148,6 +160,16 @@ SESSION = Scene(
     ),
 )
 SCENES = (NEGOTIATION, RESUMPTION, SESSION)
+
+FORGOTTEN = Scene(
+    "a negotiation by itself",
+    _forget,
+    # The one before it asks for the session, which is not known.
+    connection=1,
+    places=NEGOTIATION.places,
+    back=NEGOTIATION_SECONDS + BACK_SECONDS,
+    negotiations=2,
+)
 
 
 every_place = pytest.mark.parametrize(
@@ -175,8 +197,7 @@ class _Strike:
     _count: int = 0
 
     def __post_init__(self) -> None:
-        network = self.pair.network
-        self.connection = network.connections - (0 if self.scene.new_connection else 1)
+        self.connection = self.pair.network.connections + self.scene.connection
 
     def __call__(self, seen: Frame) -> Fate:
         if seen.connection != self.connection or seen.to_device != self.place.to_device:
@@ -196,33 +217,43 @@ class Stage:
         self.complaints = complaints
         self.noticed = False
         """The connection of the last case has ended because of it."""
+        self.failures: set[Failure] = set()
+        """What the terminal has known while the attacker was there."""
 
     async def play(self, scene: Scene, place: Place, tamper: Tamper) -> None:
         """Play one case; raises AssertionError, TimeoutError."""
         pair, network = self.pair, self.pair.network
         await self._raise_curtain()
         strike = network.tamper = _Strike(pair, scene, place, tamper)
-        async with asyncio.timeout(10 * BACK_SECONDS):
+        async with asyncio.timeout(BACK_SECONDS):
             await scene.act(pair)
-        assert any(session_id in pair.held for session_id, _ in pair.keys.stored)
         await pair.until(lambda: strike.struck, BACK_SECONDS)
         assert strike.struck is not None
         assert len(strike.struck.payload) + 2 == place.size, (place, strike.struck)
         # What has come to its end may do so before anybody hears of the attacker.
         await asyncio.sleep(1)
-        await pair.until(self._is_well, BACK_SECONDS)
-        assert pair.loop.time() - strike.at <= BACK_SECONDS
+        assert scene is FORGOTTEN or self._knows_the_other()
+        await pair.until(self._is_well, scene.back)
+        assert pair.loop.time() - strike.at <= scene.back
         self.noticed = strike.connection not in network.alive
-        await self._check()
+        await self._check(scene.negotiations)
 
-    async def endure(self, tamper: Tamper, act: Act, seconds: float) -> None:
+    async def endure(
+        self,
+        tamper: Tamper,
+        act: Act,
+        seconds: float,
+        leave: Callable[[], None] = lambda: None,
+    ) -> None:
         """Let the attacker be at every frame for so long; raises AssertionError, TimeoutError."""
         pair, network = self.pair, self.pair.network
         await self._raise_curtain()
         network.tamper = tamper
         await act(pair)
         await asyncio.sleep(seconds)
-        assert any(session_id in pair.held for session_id, _ in pair.keys.stored)
+        assert self._knows_the_other()
+        self.failures = set(pair.failures)
+        leave()
         network.behave()
         await pair.until(self._is_well, BACK_SECONDS)
         await self._check()
@@ -234,13 +265,17 @@ class Stage:
         pair.failures.clear()
         pair.network.frames.clear()
 
-    async def _check(self) -> None:
+    def _knows_the_other(self) -> bool:
+        pair = self.pair
+        return any(session_id in pair.held for session_id, _ in pair.keys.stored)
+
+    async def _check(self, most: int = 1) -> None:
         pair, network = self.pair, self.pair.network
         network.behave()
         await self.works()
         self._check_shown()
         negotiations = [frame for frame in network.frames if frame.is_a(AuthenticationRequest)]
-        assert len(negotiations) <= 1
+        assert len(negotiations) <= most
         if len(pair.keys.stored) > 1:
             # A negotiation did not come to its end: the next connection clears up.
             former = pair.keeper.link

@@ -35,11 +35,12 @@ from custom_components.secure_pair.protocol.model.access import Lock, LockAction
 from custom_components.secure_pair.protocol.secret import Secret
 from custom_components.secure_pair.protocol.sessions import PairedDevice
 from device_stub.device import Device
-from device_stub.entity import AnyEntity
+from device_stub.entity import AnyEntity, Ending
 from device_stub.factory import FactoryData
 from device_stub.lock import DoorLock
 from device_stub.server import Server, running
 from device_stub.store import Store
+from secure_pair_protocol.model.access import LockAction as DeviceLockAction
 from secure_pair_protocol.model.access import LockPosition
 from secure_pair_protocol.secret import Secret as DeviceSecret
 from secure_pair_protocol.sessions import Register
@@ -134,6 +135,8 @@ class Pair:
         """Every position that a user has seen; None: unavailable, or unclear."""
         self.been: list[LockPosition | None] = []
         """Every position that the bolt has had."""
+        self.ran = 0
+        """How many commands have begun to run, whether or not the bolt had to move."""
         self.failures: list[Failure] = []
         self._unclear = False
         self._follow(lock)
@@ -172,7 +175,12 @@ class Pair:
             self.been.append(lock.position)
             publish(entity)
 
+        async def carry_out(action: DeviceLockAction, by: str) -> Ending:
+            self.ran += 1
+            return await DoorLock.carry_out(lock, action, by)
+
         lock.publish = follow
+        lock.carry_out = carry_out  # type: ignore[method-assign]
 
     async def _get_key_service(self, device: PairedDevice) -> KeyService:
         return cast("KeyService", self.key_service)

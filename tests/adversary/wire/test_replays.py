@@ -66,7 +66,7 @@ def test_played_to_the_device(tried: Tried) -> None:
     async def play(stage: Stage) -> int:
         pair, network = stage.pair, stage.pair.network
         sequences = [each for recording in await _record(stage) for each in _sequences(recording)]
-        held, motions, live = pair.held, pair.lock.motions, list(pair.device.live)
+        held, ran, live = pair.held, pair.ran, list(pair.device.live)
         for sequence in sequences:
             transport, peer = await network.connect(Listening, pair.server.port)
             transport.write(sequence)
@@ -76,7 +76,7 @@ def test_played_to_the_device(tried: Tried) -> None:
             assert kinds in ANSWERS
             transport.abort()
         assert pair.held == held
-        assert pair.lock.motions == motions
+        assert pair.ran == ran
         assert pair.device.live == live
         await stage.play(RESUMPTION, RESUMPTION.places[0], honest)
         return len(sequences)

@@ -20,7 +20,7 @@ from .link import Link, resume
 from .pairing import Stage, negotiate
 from .protocol import sessions
 from .protocol.envelope import AnyFromDevice
-from .protocol.errors import Failure, SecurePairError
+from .protocol.errors import Failure, RefusedError, SecurePairError
 from .protocol.sessions import PairedDevice, StoredSession
 from .reconnect import Backoff, Losses
 
@@ -35,6 +35,8 @@ _BEFORE_ANY_SESSION: Final = frozenset(
 )
 """Failures that came before a session was named: another session would not help."""
 
+_OF_NEGOTIATIONS: Final = frozenset({Failure.AUTHORIZATION_REJECTED, Failure.EPOCH_REFUSED})
+"""What only a negotiation can be refused for: there the key service has had its say."""
 
 DESCRIPTION_SECONDS: Final = 10
 """How long a device may take to describe itself on a new connection."""
@@ -270,11 +272,16 @@ class SessionKeeper:
             self._losses = self._losses.mend_at(now)
 
     async def _resume(self, session: StoredSession, address: Address) -> Link:
-        connection = await self._open(address)
         try:
-            return await resume(connection, session)
-        except BaseException:
-            connection.abort()
+            connection = await self._open(address)
+            try:
+                return await resume(connection, session)
+            except BaseException:
+                connection.abort()
+                raise
+        except RefusedError as error:
+            if error.failure in _OF_NEGOTIATIONS:
+                raise RefusedError(Failure.OUT_OF_ORDER, "refused, but not as a device") from error
             raise
 
     async def _negotiate(

@@ -19,6 +19,7 @@ from device_stub.lock import DoorLock
 from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store
+from secure_pair_protocol import messages
 from secure_pair_protocol.errors import Failure
 from secure_pair_protocol.messages import (
     AuthenticationRequest,
@@ -214,6 +215,29 @@ async def test_a_device_that_cannot_prove_itself(house: House) -> None:
     await house.until(lambda: house.keeper.link is not None)
     assert (house.session_id, house.stored) == (first, stored)
     assert not house.repairs
+    await house.works()
+
+
+@pytest.mark.parametrize("failure", [Failure.AUTHORIZATION_REJECTED, Failure.EPOCH_REFUSED])
+@pytest.mark.parametrize("message", [Greeting, Resume])
+async def test_refused_as_no_resumption_can_be(
+    house: House, failure: Failure, message: type[Message]
+) -> None:
+    """The key service has no say in it: somebody has made it up, and nothing is left of it."""
+
+    async def refuse(seen: Frame) -> bytes | Back:
+        error = messages.encode(messages.Error(failure))
+        if not seen.is_a(message):
+            return seen.payload
+        return Back(error) if seen.to_device else error
+
+    house.attacker.tamper = refuse
+    house.attacker.cut()
+    await house.tries()
+    house.attacker.behave()
+    await house.until(lambda: house.keeper.link is not None)
+    assert not house.repairs
+    assert not house.events
     await house.works()
 
 

@@ -45,12 +45,24 @@ class Back:
     payload: bytes
 
 
+@dataclass(frozen=True)
+class Raw:
+    """Bytes that go on, and back, as they are: their lengths are the attacker's business too."""
+
+    onward: bytes = b""
+    back: bytes = b""
+    end: bool = False
+    """Then the connection is closed, to either side as if by the other."""
+
+
 class Cut(Exception):  # noqa: N818
     """The attacker resets the connection."""
 
 
-type Tamper = Callable[[Frame], Awaitable[bytes | Back | None]]
-"""Returns what goes on instead; None: nothing."""
+type Passed = bytes | Back | Raw | None
+"""What goes on instead of a frame's payload; None: nothing."""
+
+type Tamper = Callable[[Frame], Awaitable[Passed]]
 
 
 class Attacker:
@@ -139,10 +151,18 @@ class Attacker:
                 number += 1
                 self.frames.append(seen)
                 passed = payload if self.tamper is None else await self.tamper(seen)
-                if isinstance(passed, Back):
-                    back.write(frame(passed.payload))
-                elif passed is not None:
-                    onward.write(frame(passed))
+                match passed:
+                    case Back(payload=answer):
+                        back.write(frame(answer))
+                    case Raw():
+                        _put(onward, passed.onward)
+                        _put(back, passed.back)
+                        if passed.end:
+                            onward.close()
+                            back.close()
+                            return
+                    case bytes():
+                        onward.write(frame(passed))
         with suppress(OSError):
             onward.write_eof()
 
@@ -151,6 +171,13 @@ class Attacker:
         self.cut()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def _put(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write, unless there is nothing to write or this direction has ended."""
+    if data:
+        with suppress(RuntimeError):
+            writer.write(data)
 
 
 @asynccontextmanager
@@ -173,7 +200,7 @@ async def attacking(device_port: int) -> AsyncGenerator[Attacker]:
 def refusing(failure: Failure, *kinds: type[Message]) -> Tamper:
     """Answer these messages in the device's place."""
 
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         if seen.is_a(*kinds):
             return Back(messages.encode(messages.Error(failure)))
         return seen.payload
@@ -184,7 +211,7 @@ def refusing(failure: Failure, *kinds: type[Message]) -> Tamper:
 def cutting(*kinds: type[Message]) -> Tamper:
     """Reset the connection when one of these messages comes."""
 
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         if seen.is_a(*kinds):
             raise Cut
         return seen.payload
@@ -195,7 +222,7 @@ def cutting(*kinds: type[Message]) -> Tamper:
 def swallowing(*kinds: type[Message]) -> Tamper:
     """Let these messages get lost."""
 
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         return None if seen.is_a(*kinds) else seen.payload
 
     return tamper
@@ -204,7 +231,7 @@ def swallowing(*kinds: type[Message]) -> Tamper:
 def flipping(*kinds: type[Message]) -> Tamper:
     """Flip the last bit of these messages: of their confirmation."""
 
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         return flipped(seen.payload) if seen.is_a(*kinds) else seen.payload
 
     return tamper
@@ -214,7 +241,7 @@ def losing_the_first_record() -> Tamper:
     """Reset the connection when the device has accepted m7, before anybody hears of it."""
     confirmed: set[int] = set()
 
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         if seen.is_a(TerminalConfirmation):
             confirmed.add(seen.connection)
         elif not seen.to_device and seen.connection in confirmed:

@@ -21,9 +21,9 @@ from secure_pair_protocol.messages import (
 )
 
 from .attacker import (
-    Back,
     Cut,
     Frame,
+    Passed,
     Tamper,
     attacking,
     cutting,
@@ -169,7 +169,7 @@ HINDRANCES = {
 
 
 def both(first: Tamper, second: Tamper | None) -> Tamper:
-    async def tamper(seen: Frame) -> bytes | Back | None:
+    async def tamper(seen: Frame) -> Passed:
         passed = await first(seen)
         if second is None or passed != seen.payload:
             return passed

@@ -5,9 +5,12 @@ He may have an account at the same key service, and a terminal of his own there.
 
 import os
 from collections.abc import Callable
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from device_stub.device import Device
+from device_stub.factory import FactoryData
 from secure_pair_protocol import envelope, keys, messages
 from secure_pair_protocol.channel import Channel
 from secure_pair_protocol.crypto import PRIMITIVES
@@ -29,13 +32,29 @@ from secure_pair_protocol.messages import (
 )
 from secure_pair_protocol.negotiation import Authorization
 from secure_pair_protocol.secret import Secret
-from tests.device_stub.terminal import terminal_id
+from tests.device_stub.terminal import Cloud, terminal_id
 from tests.integration.attacker import Frame
 
 from .fates import Fate, Tamper, honest
-from .pair import Pair
 
-type Forge = Callable[[Pair], Tamper]
+
+class Target(Protocol):
+    """Whom he attacks, and the key service that he has an account at as well."""
+
+    @property
+    def data(self) -> FactoryData:
+        """The device's name and id, which everybody can know."""
+
+    @property
+    def device(self) -> Device:
+        """The device, for what it says to everybody."""
+
+    @property
+    def cloud(self) -> Cloud:
+        """The key service; it answers him as it does anybody."""
+
+
+type Forge = Callable[[Target], Tamper]
 GUESSED = Secret(bytes(32))
 """In the place of each secret that he does not have."""
 
@@ -55,7 +74,7 @@ class Middle:
     So he agrees with each of the two, and passes the genuine first encrypted data on.
     """
 
-    def __init__(self, pair: Pair, *, m5: bool = True, m6: bool = True) -> None:
+    def __init__(self, target: Target, *, m5: bool = True, m6: bool = True) -> None:
         self.private_key = X25519PrivateKey.generate()
         self.public_key = PRIMITIVES.public_key(self.private_key)
         self.swaps = (m5, m6)
@@ -114,9 +133,9 @@ class Insider(Middle):
     what he lacks is the label.
     """
 
-    def __init__(self, pair: Pair, *, own_name: bool) -> None:
-        super().__init__(pair)
-        self.pair = pair
+    def __init__(self, target: Target, *, own_name: bool) -> None:
+        super().__init__(target)
+        self.target = target
         self.terminal_id = terminal_id()
         self.own_name = own_name
         """In m1: else the terminal's id is left there."""
@@ -141,7 +160,7 @@ class Insider(Middle):
     def first_encrypted_data(self) -> bytes:
         """Ask the key service, as himself; or pass on what the terminal was given."""
         try:
-            self.granted = self.pair.cloud.authorize(
+            self.granted = self.target.cloud.authorize(
                 self.own_m1, self.m2, self.public_key, self.terminal_id
             )
         except SecurePairError:
@@ -168,11 +187,11 @@ _OWN_RECORD = Channel.of_device(TrafficKeys(GUESSED, GUESSED)).seal(_WELCOME)[2:
 """A first record under keys of his own."""
 
 
-def answering(pair: Pair) -> Tamper:
+def answering(target: Target) -> Tamper:
     """Answer every message in the device's place, at once, with what has the right form."""
-    device_id, name = pair.data.device_id, pair.data.name
-    installation = pair.device.register.installation
-    middle = Middle(pair)
+    device_id, name = target.data.device_id, target.data.name
+    installation = target.device.register.installation
+    middle = Middle(target)
 
     def tamper(seen: Frame) -> Fate:
         match seen.message:
@@ -196,7 +215,7 @@ def answering(pair: Pair) -> Tamper:
 def _first_record(payload: bytes) -> Forge:
     """Swallow m7 and r3, and answer them with a first record."""
 
-    def forge(pair: Pair) -> Tamper:
+    def forge(target: Target) -> Tamper:
         def tamper(seen: Frame) -> Fate:
             if seen.is_a(TerminalConfirmation, ResumeConfirmation):
                 return _back(payload)
@@ -207,19 +226,19 @@ def _first_record(payload: bytes) -> Forge:
     return forge
 
 
-def renamed(pair: Pair) -> Tamper:
+def renamed(target: Target) -> Tamper:
     """Say in the greeting that this is the device; whoever is behind it says the rest."""
 
     def tamper(seen: Frame) -> Fate:
         match seen.message:
             case Greeting() as greeting:
-                return _on(Greeting(greeting.versions, pair.data.device_id, greeting.random))
+                return _on(Greeting(greeting.versions, target.data.device_id, greeting.random))
             case Challenge() as m2:
                 return _on(
                     Challenge(
-                        pair.data.device_id,
+                        target.data.device_id,
                         m2.first_data,
-                        pair.device.register.installation,
+                        target.device.register.installation,
                         m2.model,
                         m2.name,
                     )
@@ -232,19 +251,19 @@ def renamed(pair: Pair) -> Tamper:
 IN_THE_MIDDLE: dict[str, tuple[Forge, Failure]] = {
     "both public keys swapped": (Middle, Failure.DEVICE_UNPROVEN),
     "the first public key swapped": (
-        lambda pair: Middle(pair, m6=False),
+        lambda target: Middle(target, m6=False),
         Failure.AUTHORIZATION_REJECTED,
     ),
     "the device public key swapped": (
-        lambda pair: Middle(pair, m5=False),
+        lambda target: Middle(target, m5=False),
         Failure.DEVICE_UNPROVEN,
     ),
     "an insider under the terminal's name": (
-        lambda pair: Insider(pair, own_name=False),
+        lambda target: Insider(target, own_name=False),
         Failure.DEVICE_UNPROVEN,
     ),
     "an insider under his own name": (
-        lambda pair: Insider(pair, own_name=True),
+        lambda target: Insider(target, own_name=True),
         Failure.DEVICE_UNPROVEN,
     ),
     "all answered without a key": (answering, Failure.DEVICE_UNPROVEN),

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import override
 
 import pytest
@@ -184,20 +184,16 @@ every_place = pytest.mark.parametrize(
 
 
 @dataclass
-class _Strike:
-    """The attacker, who waits for one frame of the scene."""
+class Strike:
+    """The attacker, who waits for one frame."""
 
-    pair: Pair
-    scene: Scene
+    connection: int
     place: Place
     tamper: Tamper
-    connection: int = field(init=False)
+    clock: Callable[[], float]
     struck: Frame | None = None
     at: float = 0.0
     _count: int = 0
-
-    def __post_init__(self) -> None:
-        self.connection = self.pair.network.connections + self.scene.connection
 
     def __call__(self, seen: Frame) -> Fate:
         if seen.connection != self.connection or seen.to_device != self.place.to_device:
@@ -205,7 +201,7 @@ class _Strike:
         number, self._count = self._count, self._count + 1
         if number != self.place.number:
             return honest(seen)
-        self.struck, self.at = seen, self.pair.loop.time()
+        self.struck, self.at = seen, self.clock()
         return self.tamper(seen)
 
 
@@ -224,7 +220,8 @@ class Stage:
         """Play one case; raises AssertionError, TimeoutError."""
         pair, network = self.pair, self.pair.network
         await self._raise_curtain()
-        strike = network.tamper = _Strike(pair, scene, place, tamper)
+        connection = network.connections + scene.connection
+        strike = network.tamper = Strike(connection, place, tamper, pair.loop.time)
         async with asyncio.timeout(BACK_SECONDS):
             await scene.act(pair)
         await pair.until(lambda: strike.struck, BACK_SECONDS)

@@ -15,7 +15,7 @@ UNHEARD = {(NEGOTIATION, "greeting"): range(8 * 21, 8 * 37)}
 """A negotiation rests on nothing in the greeting but its versions and the device id."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 def test_every_bit(scene: Scene, place: Place, tried: Tried) -> None:
     """One that is turned over ends the connection, and nothing else."""

@@ -8,7 +8,7 @@ from .fates import cut_at
 from .scenes import Place, Scene, Stage, every_place, perform
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 @pytest.mark.parametrize("polite", [True, False], ids=["closed", "reset"])
 def test_every_cut(scene: Scene, place: Place, polite: bool, tried: Tried) -> None:

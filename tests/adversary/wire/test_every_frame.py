@@ -49,7 +49,7 @@ EVER_LONGER = [
 """Empty, no message, as long as may be and longer, deep, and unfinished."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 def test_done_to_a_frame(scene: Scene, place: Place, tried: Tried) -> None:
     async def play(stage: Stage) -> None:
@@ -60,7 +60,7 @@ def test_done_to_a_frame(scene: Scene, place: Place, tried: Tried) -> None:
     tried("a frame lost, repeated, returned, late or overtaken", len(WHOLE), "back within 200 s")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 def test_nonsense(scene: Scene, place: Place, tried: Tried) -> None:
     async def play(stage: Stage) -> None:
@@ -72,7 +72,7 @@ def test_nonsense(scene: Scene, place: Place, tried: Tried) -> None:
     tried("nonsense in a frame's place, or before it", 2 * len(EVER_LONGER), "back within 200 s")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 def test_every_error_code(scene: Scene, place: Place, tried: Tried) -> None:
     """To whoever waits for the frame, or to whoever has sent it; codes are for wording only."""
@@ -87,7 +87,7 @@ def test_every_error_code(scene: Scene, place: Place, tried: Tried) -> None:
     tried("an Error of every code, at every frame", 2 * len(codes), "back within 200 s")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @every_place
 def test_replayed(scene: Scene, place: Place, tried: Tried) -> None:
     """Every frame of earlier connections, of both directions, in a frame's place or before it."""

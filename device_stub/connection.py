@@ -265,6 +265,8 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._ending = True
+        # Whatever has come behind the last frame would only take room.
+        self._reader = FrameReader()
         if self._live is not None and self._live in self._device.live:
             self._device.live.remove(self._live)
             self._live.close()

@@ -256,6 +256,18 @@ async def test_who_does_not_go_is_cut_off(house: House, others: Wire, until: Unt
     await rude.end()
 
 
+async def test_nothing_is_kept_of_what_comes_behind_a_refusal(house: House, others: Wire) -> None:
+    peer = await Peer.connect(house.port)
+    peer.writer.write(frame(b"\xc1") + bytes(50_000))
+    with refused("malformed"):
+        await peer.answer()
+    (ending,) = [
+        place for place in house.server.admission if place.standing is admission.Standing.ENDING
+    ]
+    assert not ending.connection._reader.is_unfinished
+    await peer.end()
+
+
 async def test_silent_connections_are_bounded(house: House, others: Wire, until: Until) -> None:
     peers = [await Peer.connect(house.port, "127.0.0.2") for _ in range(100)]
     silent = [

@@ -15,6 +15,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
 
 from custom_components.secure_pair.key_store import get_key_store
+from custom_components.secure_pair.protocol.errors import Failure
 from device_stub.device import Device
 from device_stub.entity import AnyEntity, Ending
 from device_stub.factory import FactoryData
@@ -27,6 +28,7 @@ from tests.device_stub.terminal import Cloud
 from tests.integration.attacker import Cut, Frame, Raw
 from tests.integration.house import House
 
+OF_NEGOTIATIONS = {Failure.AUTHORIZATION_REJECTED}
 NO_STATE = {STATE_UNAVAILABLE, STATE_UNKNOWN}
 MOMENT = 0.3
 """Seconds after which the network breaks where the two would wait for a sign of life."""
@@ -63,7 +65,9 @@ class Siege:
     been: list[str] = field(default_factory=list)
     ran: int = 0
     failures: set[str] = field(default_factory=set)
-    """What the last action of the user failed with."""
+    """What the user's last action failed with."""
+    known: set[str] = field(default_factory=set)
+    """All failures that Home Assistant has heard of."""
 
     def __post_init__(self) -> None:
         lock = self.house.lock
@@ -77,6 +81,14 @@ class Siege:
             self.ran += 1
             return await DoorLock.carry_out(lock, action, by)
 
+        coordinator = self.house.entry.runtime_data
+        hear = coordinator.failed
+
+        def failed(failure: Failure) -> None:
+            self.known.add(failure)
+            hear(failure)
+
+        coordinator.failed = failed  # type: ignore[method-assign]
         lock.publish = follow
         lock.carry_out = carry_out  # type: ignore[method-assign]
 
@@ -109,13 +121,22 @@ class Siege:
             await acting
         await self._end()
 
-    async def endure(self, tamper: fates.Tamper, scene: Scene) -> None:
-        """Let the attacker be at every frame for a while; raises AssertionError, TimeoutError."""
+    async def endure(
+        self, tamper: fates.Tamper, scene: Scene, device_port: int | None = None
+    ) -> None:
+        """Let the attacker be at every frame for a while; raises AssertionError, TimeoutError.
+
+        `device_port`: whom he leads to.
+        """
         self._begin()
-        self.house.attacker.tamper = Proxy(tamper)
+        attacker = self.house.attacker
+        behind = attacker.device_port
+        attacker.device_port = device_port or behind
+        attacker.tamper = Proxy(tamper)
         await ACTS[scene](self)
         if scene is RESUMPTION:
             await self.house.tries()
+        attacker.device_port = behind
         await self._end()
 
     def _begin(self) -> None:
@@ -123,6 +144,7 @@ class Siege:
         self.house.changes.clear()
         self.house.attacker.frames.clear()
         self.failures.clear()
+        self.known.clear()
 
     async def _end(self) -> None:
         house = self.house
@@ -140,8 +162,8 @@ class Siege:
             await house.until(self._is_well)
         assert house.stored == [(house.session_id, False)]
         assert house.held == [house.session_id]
-        if self.failures:
-            # The user has seen his renewal fail: that is over when one has succeeded.
+        if self.failures or self.known & OF_NEGOTIATIONS:
+            # A negotiation has failed: that is over when one has succeeded.
             await house.renew()
         assert not house.repairs
         assert not house.reauths

@@ -9,7 +9,8 @@ import pytest
 from tests.adversary.conftest import Tried
 
 from .fates import flipped
-from .scenes import NEGOTIATION, Place, Scene, Stage, every_place, perform
+from .scenes import NEGOTIATION, Place, Scene, every_place
+from .stage import Stage, perform
 
 UNHEARD = {(NEGOTIATION, "greeting"): range(8 * 21, 8 * 37)}
 """A negotiation rests on nothing in the greeting but its versions and the device id."""

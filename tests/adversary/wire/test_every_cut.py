@@ -5,7 +5,8 @@ import pytest
 from tests.adversary.conftest import Tried
 
 from .fates import cut_at
-from .scenes import Place, Scene, Stage, every_place, perform
+from .scenes import Place, Scene, every_place
+from .stage import Stage, perform
 
 
 @pytest.mark.timeout(600)

@@ -21,7 +21,8 @@ from .fates import (
     returned,
     twice,
 )
-from .scenes import SCENES, Place, Scene, Stage, every_place, perform
+from .scenes import SCENES, Place, Scene, every_place
+from .stage import Stage, perform
 
 WHOLE: Mapping[str, Tamper] = {
     "lost": lost,

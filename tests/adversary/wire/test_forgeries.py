@@ -18,7 +18,8 @@ from tests.integration.attacker import Frame
 from .fates import Fate, Tamper, error, honest
 from .forgeries import IN_THE_MIDDLE, Forge, renamed
 from .pair import Pair, device, make_data
-from .scenes import NEGOTIATION, RESUMPTION, Scene, Stage, perform
+from .scenes import NEGOTIATION, RESUMPTION, Scene
+from .stage import Stage, perform
 
 THERE_SECONDS = 150
 """How long the attacker stays: longer than two tries of the terminal are apart."""

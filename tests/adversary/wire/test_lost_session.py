@@ -5,7 +5,8 @@ import pytest
 from tests.adversary.conftest import Tried
 
 from .fates import cut_at, flipped, honest
-from .scenes import FORGOTTEN, Place, Stage, perform
+from .scenes import FORGOTTEN, Place
+from .stage import Stage, perform
 from .test_every_frame import WHOLE
 
 

@@ -11,7 +11,8 @@ from tests.integration.attacker import Frame
 
 from .fates import honest
 from .replays import ANSWERS, Playback, Recording, sequences
-from .scenes import NEGOTIATION, RESUMPTION, SCENES, Stage, perform
+from .scenes import NEGOTIATION, RESUMPTION, SCENES
+from .stage import Stage, perform
 
 
 class Listening(asyncio.Protocol):

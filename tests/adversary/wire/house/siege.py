@@ -1,9 +1,9 @@
 """A house that runs all the time, and an attacker who comes, and goes again.
 
-After each case, as in `scenes`, but of a whole Home Assistant with its states, its key file and
-its repairs, over real sockets. Nothing here waits for a minute: an answer of the handshake may
-take 0.2 s, and where the two would wait for a sign of life the network breaks a moment later.
-How long they really wait is the in-memory cases' business.
+After each case what `stage` says holds, but of a whole Home Assistant with its states, its key
+file and its repairs, over real sockets. Nothing here waits for a minute: an answer of the
+handshake may take half a second, and where the two would wait for a sign of life the network
+breaks a moment later. How long they really wait is the in-memory cases' business.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ from device_stub.lock import DoorLock
 from secure_pair_protocol.model.access import LockAction, LockPosition
 from tests.adversary.wire import fates
 from tests.adversary.wire.fates import Fate
-from tests.adversary.wire.scenes import NEGOTIATION, RESUMPTION, SESSION, Place, Scene, Strike
+from tests.adversary.wire.scenes import NEGOTIATION, RESUMPTION, SESSION, Place, Scene
+from tests.adversary.wire.stage import Strike
 from tests.device_stub.terminal import Cloud
 from tests.integration.attacker import Cut, Frame, Raw
 from tests.integration.house import House

@@ -118,7 +118,9 @@ class Siege:
         attacker.tamper = Proxy(strike)
         async with asyncio.timeout(2 * PATIENCE):
             acting = asyncio.create_task(ACTS[scene](self))
-            await self._hurry(lambda: strike.struck and acting.done())
+            while strike.struck is None:
+                await asyncio.sleep(0.002)
+            await self._hurry(acting.done)
             await acting
         await self._end()
 

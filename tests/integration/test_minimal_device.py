@@ -46,7 +46,6 @@ def folder(tmp_path: Path, made: NewDevice) -> Path:
 
 async def test_pair_switch_and_remove(
     hass: HomeAssistant,
-    quick_loop: None,
     key_service: KeyService,
     made: NewDevice,
     folder: Path,

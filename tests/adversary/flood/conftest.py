@@ -1,6 +1,7 @@
 """A real Home Assistant, as the integration's own tests have it."""
 
 from tests.integration.conftest import (
+    _each_code_is_stretched_once,
     _every_step_has_its_texts,
     _ready,
     answers,
@@ -8,7 +9,6 @@ from tests.integration.conftest import (
     house,
     key_service,
     made,
-    quick_loop,
     registered,
     settings,
     until,
@@ -16,6 +16,7 @@ from tests.integration.conftest import (
 )
 
 __all__ = [
+    "_each_code_is_stretched_once",
     "_every_step_has_its_texts",
     "_ready",
     "answers",
@@ -23,7 +24,6 @@ __all__ = [
     "house",
     "key_service",
     "made",
-    "quick_loop",
     "registered",
     "settings",
     "until",

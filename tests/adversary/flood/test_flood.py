@@ -92,7 +92,7 @@ ADDRESSES: dict[str, Callable[[], Iterator[str]]] = {
 
 
 @pytest.fixture
-async def resumed(house: House, quick_loop: None) -> House:
+async def resumed(house: House) -> House:
     """Home Assistant has come back once, and the attacker has seen how."""
     await house.reconnected(house.attacker.cut)
     return house

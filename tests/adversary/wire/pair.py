@@ -205,6 +205,9 @@ class Pair:
         self.commander.unlinked()
         self._show()
 
+    def fault(self, error: SecurePairError) -> None:
+        self.failures.append(error.failure)
+
     def failed(self, failure: Failure) -> None:
         self.failures.append(failure)
 

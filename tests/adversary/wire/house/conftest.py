@@ -5,6 +5,7 @@ import pytest
 from cloud_stub.limits import Limits
 from cloud_stub.settings import Settings
 from tests.integration.conftest import (
+    _each_code_is_stretched_once,
     _every_step_has_its_texts,
     _ready,
     answers,
@@ -12,13 +13,13 @@ from tests.integration.conftest import (
     house,
     key_service,
     made,
-    quick_loop,
     registered,
     until,
     virtual_lock,
 )
 
 __all__ = [
+    "_each_code_is_stretched_once",
     "_every_step_has_its_texts",
     "_ready",
     "answers",
@@ -26,7 +27,6 @@ __all__ = [
     "house",
     "key_service",
     "made",
-    "quick_loop",
     "registered",
     "until",
     "virtual_lock",

@@ -79,7 +79,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scene", SCENES, ids=str)
-async def test_every_frame(house: House, quick_loop: None, scene: Scene, tried: Tried) -> None:
+async def test_every_frame(house: House, scene: Scene, tried: Tried) -> None:
     siege = Siege(house)
     for place in scene.places:
         for tamper in TAMPERS:

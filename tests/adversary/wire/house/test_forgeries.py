@@ -30,7 +30,7 @@ scenes = pytest.mark.parametrize("scene", [NEGOTIATION, RESUMPTION], ids=str)
 
 @pytest.mark.timeout(300)
 @scenes
-async def test_in_the_middle(house: House, quick_loop: None, scene: Scene, tried: Tried) -> None:
+async def test_in_the_middle(house: House, scene: Scene, tried: Tried) -> None:
     """All who are in the middle without a key, one after the other."""
     siege = Siege(house)
     for forge, failure in IN_THE_MIDDLE.values():
@@ -41,9 +41,7 @@ async def test_in_the_middle(house: House, quick_loop: None, scene: Scene, tried
 
 @pytest.mark.timeout(300)
 @scenes
-async def test_another_device(
-    house: House, quick_loop: None, scene: Scene, tmp_path: Path, tried: Tried
-) -> None:
+async def test_another_device(house: House, scene: Scene, tmp_path: Path, tried: Tried) -> None:
     siege, data = Siege(house), house.device.data
     others: list[tuple[FactoryData, bool, Failure]] = [
         (make_data("001122334455"), False, Failure.WRONG_DEVICE),
@@ -66,7 +64,7 @@ async def test_another_device(
 
 
 @pytest.mark.timeout(300)
-async def test_replays(house: House, quick_loop: None, tried: Tried) -> None:
+async def test_replays(house: House, tried: Tried) -> None:
     """A resumption and what followed on it, played to either of the two."""
     siege = Siege(house)
     house.attacker.frames.clear()

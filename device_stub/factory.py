@@ -109,6 +109,6 @@ def read_device_file(path: Path) -> FactoryData:
         initial_key = Secret(base64url.decode(row.initial_key, KEY_SIZE))
     except OSError as error:
         raise DeviceFileError(f"{path}: {error.strerror}") from None
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DeviceFileError(f"{path} is not a device's file: {error}") from None
     return FactoryData(row.device_id, initial_key, pairing_secret, row.model, row.name)

@@ -93,7 +93,7 @@ class Store:
         try:
             state = msgspec.json.decode(data, type=_State)
             register = _to_register(state)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             # Not chained: the cause's traceback would carry the file's content.
             raise StateError(f"{self.path} is damaged, and is left as it is: {error}") from None
         if self.device_id is None:

@@ -233,7 +233,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _failure(status: int, content: bytes) -> Failure:
     try:
         failure = Failure.of(msgspec.json.decode(content, type=_ProblemWire).code)
-    except msgspec.DecodeError, UnicodeDecodeError:
+    except msgspec.DecodeError, UnicodeDecodeError, RecursionError:
         failure = None
     if failure in _CODES:
         return failure
@@ -243,7 +243,7 @@ def _failure(status: int, content: bytes) -> Failure:
 def _decode[A: Struct](content: bytes, answer: type[A]) -> A:
     try:
         return msgspec.json.decode(content, type=answer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SecurePairError(Failure.KEY_SERVICE_INVALID) from error
 
 

@@ -269,7 +269,7 @@ def _read_file(path: Path) -> _Content | None:
         version = msgspec.json.decode(data, type=_Head).version
         if version == VERSION:
             return msgspec.json.decode(data, type=_Content, dec_hook=_decode_secret)
-    except msgspec.DecodeError, UnicodeDecodeError:
+    except msgspec.DecodeError, UnicodeDecodeError, RecursionError:
         # The error's own text may quote the file.
         raise SecurePairError(Failure.STORAGE_UNREADABLE) from None
     raise SecurePairError(Failure.STORAGE_UNREADABLE, f"it has version {version}")

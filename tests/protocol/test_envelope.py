@@ -171,6 +171,24 @@ def test_no_entity_key(entity: str) -> None:
             )
 
 
+@pytest.mark.parametrize("place", ["entities", "devices", "states"])
+def test_no_more_parts_than_a_reader_has_memory_for(place: str) -> None:
+    """The shortest is one byte on the wire, and some seventy in memory."""
+
+    def message(count: int) -> bytes:
+        parts = (Raw(b"\xc0"),) * count
+        if place == "states":
+            return envelope.encode(States(0, full=True, states=parts))
+        info = DeviceInfo(model="m", name="n")
+        return envelope.encode(
+            Description(0, info, parts) if place == "entities" else Description(0, info, (), parts)
+        )
+
+    decode_from_device(message(4096))
+    with fails(Failure.MALFORMED):
+        decode_from_device(message(4097))
+
+
 def test_one_that_is_wrong_costs_only_itself() -> None:
     """Entities, states and actions are not looked into while the message is decoded."""
     wrong = Raw(msgspec.msgpack.encode([b"no", {"entity": None}]))

@@ -23,12 +23,17 @@ DEAD_SECONDS = 90
 PIECE_SIZE = 16 * 1024
 """What a longer message is cut into, in bytes."""
 
+PARTS = 4096
+"""How many entities, further devices or states one message holds at most: each costs the
+reader some seventy bytes, however short it is on the wire."""
+
 type Number = Annotated[int, Meta(ge=0, lt=1 << 32)]
 type Milliseconds = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 type Boot = Annotated[bytes, Meta(min_length=8, max_length=8)]
 type CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 type EntityKey = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,64}\Z")]
 type Text = Annotated[str, Meta(max_length=255)]
+type Parts = Annotated[tuple[Raw, ...], Meta(max_length=PARTS)]
 
 
 class Result(StrEnum):
@@ -109,8 +114,8 @@ class Description(FromDevice, frozen=True, tag=1):
     """The device and all of its entities, after each connection and each change."""
 
     device: DeviceInfo
-    entities: tuple[Raw, ...]
-    devices: tuple[Raw, ...] = ()
+    entities: Parts
+    devices: Parts = ()
     """Each a FurtherDevice."""
 
 
@@ -118,7 +123,7 @@ class States(FromDevice, frozen=True, tag=2):
     """New states; `full`: of every entity, after each Description."""
 
     full: bool
-    states: tuple[Raw, ...]
+    states: Parts
 
 
 class Outcome(FromDevice, frozen=True, tag=3):

@@ -84,7 +84,7 @@ def attempt(target: Target, data: bytes) -> Read:
         try:
             target.read(data)
         except (SecurePairError, TerminalError) as error:
-            code, why = str(error.failure), str(error)
+            code, why = str(error.failure), f"{error}: {error.__cause__}"
         except (StateError, DeviceFileError) as error:
             code, why = type(error).__name__, str(error)
         cost = peak()

@@ -14,6 +14,8 @@ from .protocol import negotiation, sessions
 from .protocol.crypto import PRIMITIVES
 from .protocol.errors import Failure, SecurePairError
 from .protocol.label import LabelKeys
+from .protocol.messages import Challenge
+from .protocol.negotiation import Proven
 from .protocol.sessions import PairedDevice
 
 
@@ -63,6 +65,40 @@ async def negotiate(
     take another one's place. Raises SecurePairError; what was stored before stays stored,
     and is never replaced by less.
     """
+    proven, challenge = await _agree(
+        connection,
+        device,
+        key_service,
+        label,
+        expected_installation,
+        expected_model,
+        on_stage,
+    )
+    on_stage(Stage.STORING)
+    now = time.time()
+    await store(
+        lambda stored: replace(sessions.negotiated(stored, proven, now), model=challenge.model)
+    )
+    on_stage(Stage.CONFIRMING)
+    connection.send_payload(PRIMITIVES.encode(proven.confirmation))
+    link = await Link.begin(connection, proven.traffic)
+    device = await store(lambda stored: sessions.confirmed(stored, proven.session_id))
+    return Paired(device, link, challenge.name)
+
+
+async def _agree(
+    connection: Connection,
+    device: PairedDevice,
+    key_service: KeyService,
+    label: LabelKeys | None,
+    expected_installation: bytes | None,
+    expected_model: str,
+    on_stage: OnStage,
+) -> tuple[Proven, Challenge]:
+    """Return what m6 proved, and what the device says of itself.
+
+    Private key, label's keys and ticket key go when it returns.
+    """
     on_stage(Stage.REQUESTING)
     requested, m1 = negotiation.request_authentication(
         PRIMITIVES,
@@ -73,8 +109,8 @@ async def negotiate(
         expected_installation=expected_installation,
     )
     challenged = negotiation.receive_challenge(PRIMITIVES, requested, await connection.exchange(m1))
-    model = challenged.challenge.model
-    if expected_model not in {"", model}:
+    challenge = challenged.challenge
+    if expected_model not in {"", challenge.model}:
         # Not proven yet; but where it is a lie, the two will not agree on m2.
         raise SecurePairError(Failure.ANOTHER_MODEL)
     if label is not None:
@@ -91,11 +127,4 @@ async def negotiate(
         answer.lifetime,
     )
     proven = negotiation.receive_device_key(PRIMITIVES, responded, await connection.exchange(m5))
-    on_stage(Stage.STORING)
-    now = time.time()
-    await store(lambda stored: replace(sessions.negotiated(stored, proven, now), model=model))
-    on_stage(Stage.CONFIRMING)
-    connection.send_payload(PRIMITIVES.encode(proven.confirmation))
-    link = await Link.begin(connection, proven.traffic)
-    device = await store(lambda stored: sessions.confirmed(stored, proven.session_id))
-    return Paired(device, link, challenged.challenge.name)
+    return proven, challenge

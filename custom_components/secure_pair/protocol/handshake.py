@@ -145,7 +145,7 @@ class DeviceHandshake:
         Raises SecurePairError, with the code for the Error frame.
         """
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         try:
             return self._receive(payload, now)
         except SecurePairError as error:
@@ -154,7 +154,8 @@ class DeviceHandshake:
 
     def end(self, error: SecurePairError) -> None:
         """Let nothing more happen on this connection's handshake."""
-        self._error = error
+        # A new one: the frames of the first hold all the secrets that its step worked with.
+        self._error = type(error)(error.failure)
         self._pending = None
         self.stage = Stage.ENDED
 

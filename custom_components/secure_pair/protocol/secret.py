@@ -7,6 +7,10 @@ class Secret:
     """Key material that can only be read by asking for it with `reveal`.
 
     Whatever formats it (a log, an exception, a diagnostic, an f-string) gets a constant.
+
+    To erase one is to let go of it: steps are functions, and what only a step needs goes
+    with its locals. Its memory is free then, not overwritten: Python's `bytes` cannot be, and
+    the primitives take and return those.
     """
 
     __slots__ = ("_value",)

@@ -236,7 +236,7 @@ class Network:
         assert handshake.stage is Stage.ENDED
         assert handshake.terminal_id is handshake.pending_session is None
         if end.error is not None:
-            assert error is end.error
+            assert (type(error), error.failure) == (type(end.error), end.error.failure)
         end.error = error
         if isinstance(error, RefusedError):
             self.count["device: refused"] += 1

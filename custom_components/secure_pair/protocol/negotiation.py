@@ -64,7 +64,6 @@ class Requested[K]:
     """m1 is sent; m2 is awaited."""
 
     device_id: str
-    terminal_id: bytes
     private_key: K
     pairing_secret: Secret
     expected_installation: bytes | None
@@ -121,10 +120,7 @@ def request_authentication[K](
     `expected_installation` is the stored one in a renewal that nobody asked for.
     """
     m1 = crypto.encode(AuthenticationRequest(VERSION, terminal_id))
-    state = Requested(
-        device_id, terminal_id, private_key, pairing_secret, expected_installation, m1
-    )
-    return state, m1
+    return Requested(device_id, private_key, pairing_secret, expected_installation, m1), m1
 
 
 def receive_challenge[K](crypto: Crypto[K], state: Requested[K], m2: bytes) -> Challenged[K]:

@@ -4,6 +4,8 @@ import base64
 import json
 import logging
 import traceback
+from collections.abc import Iterator
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import get_system_health_info
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
     get_diagnostics_for_device,
@@ -21,10 +25,10 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from cloud_stub.ownership import release
-from custom_components.secure_pair.protocol import secret as terminal_secret
-from custom_components.secure_pair.system_health import system_health_info
-from secure_pair_protocol import secret as other_secret
+from custom_components.secure_pair.const import DOMAIN
 from secure_pair_protocol.messages import DeviceKey, ResumeAnswer, TerminalConfirmation
+from secure_pair_protocol.secret import Secret
+from tests.secret_search import Secrets
 
 from .attacker import Frame, cutting, flipped, flipping
 from .conftest import KeyService, VirtualLock
@@ -32,62 +36,20 @@ from .flows import Answers, pair, through_progress
 from .house import House
 from .test_repairs import Scene, another_initial_key, as_it_was_made
 
-_SIZE = 12
-"""A shorter value may be anywhere by chance."""
-
-
-class Secrets:
-    """Every value that anybody has wrapped as a secret, at each of the three ends."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.values: set[bytes] = set()
-        for module in (terminal_secret, other_secret):
-            self._keep(module.Secret, monkeypatch)
-
-    def _keep(self, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        really = kind.__init__
-
-        def keep(secret: Any, value: bytes) -> None:
-            really(secret, value)
-            self.add(value)
-
-        monkeypatch.setattr(kind, "__init__", keep)
-
-    def add(self, value: bytes) -> None:
-        if len(value) >= _SIZE:
-            self.values.add(bytes(value))
-
-    def found_in(self, text: str) -> set[str]:
-        """Return how each secret that is in the text is written there."""
-        return {form for value in self.values for form in forms(value) if form in text}
-
-
-def forms(value: bytes) -> set[str]:
-    """Return every way in which somebody may have written the bytes."""
-    found = {
-        value.hex(),
-        value.hex().upper(),
-        base64.b64encode(value).decode().rstrip("="),
-        base64.urlsafe_b64encode(value).decode().rstrip("="),
-        repr(value)[2:-1],
-        repr(list(value))[1:-1],
-    }
-    if value.isascii():
-        found.add(value.decode())
-    return found
-
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Secrets:
-    return Secrets(monkeypatch)
+def secrets() -> Iterator[Secrets]:
+    secrets = Secrets()
+    with secrets.watching():
+        yield secrets
 
 
 def test_forms() -> None:
     """The search finds what there is to find."""
-    with pytest.MonkeyPatch.context() as patch:
-        secrets = Secrets(patch)
+    secrets = Secrets()
+    with secrets.watching():
         value = bytes(range(200, 232))
-        secret = other_secret.Secret(value)
+        secret = Secret(value)
     for text in (value.hex(), base64.b64encode(value).decode(), f"{value!r}", f"{[*value]}"):
         assert secrets.found_in(f"before {text} after")
     assert not secrets.found_in(f"{secret!r} {secret}")
@@ -121,7 +83,9 @@ async def test_a_whole_life(
         of_device: Any = await get_diagnostics_for_device(hass, hass_client, house.entry, device)
         seen.append(json.dumps(of_device))
     seen.append(json.dumps(diagnostics))
-    seen.append(repr(await system_health_info(hass)))
+    assert await async_setup_component(hass, "system_health", {})
+    health = await get_system_health_info(hass, DOMAIN)
+    seen.append(repr({name: await v if isawaitable(v) else v for name, v in health.items()}))
     seen.append(caplog.text)
     seen.append(repr([entry.as_dict() for entry in hass.config_entries.async_entries()]))
     seen.append(repr([state.as_dict() for state in hass.states.async_all()]))

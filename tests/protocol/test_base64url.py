@@ -35,6 +35,11 @@ def test_no_text_of_bytes(text: object) -> None:
         decode(text)
 
 
+def test_every_last_character_stays() -> None:
+    for last in range(256):
+        assert decode(encode(bytes([0, 0, last]))) == bytes([0, 0, last])
+
+
 def test_alphabet() -> None:
     assert encode(bytes.fromhex("fbff")) == "-_8"
     assert decode("-_8") == bytes.fromhex("fbff")

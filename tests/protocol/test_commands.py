@@ -178,6 +178,13 @@ class TestEvicted:
         device.up += 1
         assert device.question("another", 100_001) == VOID
 
+    def test_young_to_its_last_millisecond(self) -> None:
+        """An action may have more time than the one that ran after it and is evicted."""
+        device = self.device()
+        age = device.up - 100_000
+        assert device.table.question(b"slow", BOOT, 100_000, age, device.up) == BUSY
+        assert device.table.question(b"slow", BOOT, 100_000, age - 1, device.up) == UNKNOWN
+
     def test_one_that_did_not_run_is_forgotten_without_a_trace(self) -> None:
         device = Device(capacity=1)
         assert device.question("asked") == VOID

@@ -178,7 +178,7 @@ def test_resumption() -> None:
         outcome.traffic.device_to_terminal.reveal() == resumed.traffic.device_to_terminal.reveal()
     )
     assert handshake.stage is Stage.ESTABLISHED
-    assert handshake.pending_session is None
+    assert handshake.terminal_id is handshake.pending_session is None
 
 
 PLACES = sorted(STAGES.items(), key=str)
@@ -344,6 +344,8 @@ def test_greeting_is_fresh_for_each_connection() -> None:
         ((VERSION,), DEVICE_ID)
     }
     assert len({greeting.random for greeting in greetings}) == 3
+    for greeting in greetings:
+        assert PRIMITIVES.decode(Greeting, PRIMITIVES.encode(greeting)) == greeting
 
 
 def test_challenge_is_fresh_for_each_request() -> None:

@@ -148,6 +148,7 @@ def test_wrong_length(text: str, place: int, added: str) -> None:
         "-",
         "SP1:",
         "SP1:2867fa12a3d8:",
+        "SP1::0000-0000-0000-0000",
         "SP2:2867fa12a3d8:0000-0000-0000-0000",
         "0000-0000-0000-000U",
         "0000_0000_0000_0000",
@@ -157,6 +158,15 @@ def test_wrong_length(text: str, place: int, added: str) -> None:
 )
 def test_what_is_no_code(text: str) -> None:
     assert mistyped(text)
+
+
+@pytest.mark.parametrize("letter", ["\u017f", "\u0131"])
+def test_letters_that_only_look_alike_in_upper_case(letter: str) -> None:
+    """They are S and I then, and a code may be typed as I."""
+    code = letter.upper().translate({ord("I"): "1"}) + "0" * 14
+    typed = code + check_character(code)
+    assert not mistyped(typed)
+    assert mistyped(letter + typed[1:])
 
 
 @given(st.text(max_size=40) | st.text(ALPHABET + "iloILOuU- :\u017f\u0131\u00df", max_size=40))

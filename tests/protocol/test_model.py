@@ -12,6 +12,7 @@ from secure_pair_protocol.errors import Failure
 from secure_pair_protocol.model import KINDS, Entity
 from secure_pair_protocol.model.access import LockAction
 from secure_pair_protocol.model.base import DEFAULT_MAX_AGE, Action
+from secure_pair_protocol.model.values import SensorState
 
 from .failing import fails
 
@@ -255,7 +256,8 @@ def test_what_is_wrong_with_a_state_is_said() -> None:
 
 
 def test_a_word_without_a_unit() -> None:
-    assert state("sensor", {}, value="2026-11-27T08:00:00+00:00")
+    time = "2026-11-27T08:00:00+00:00"
+    assert state("sensor", {}, value=time) == SensorState(key="it", value=time)
 
 
 # How long a command may take to arrive

@@ -53,7 +53,7 @@ def test_no_text_shows_it(show: Callable[[Secret], str]) -> None:
 
 def test_reveals_only_when_asked() -> None:
     assert Secret(HIDDEN).reveal() == HIDDEN
-    assert repr(Secret(HIDDEN)) == repr(Secret(b"")) == "Secret(...)"
+    assert repr(Secret(HIDDEN)) == repr(Secret(b"")) == f"{Secret(HIDDEN):>40}" == "Secret(...)"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Which sessions each end keeps, line by line (docs/protocol.md, section 9)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -83,6 +84,13 @@ class TestNegotiated:
     def test_all_provisional(self) -> None:
         device = negotiated(PAIRED, "a", "b", "c", "d", "e")
         assert [name for name, _ in stored(device)] == ["e", "d", "c", "b"]
+
+    def test_none_provisional(self) -> None:
+        """Not by these rules; but a file may say so."""
+        device = negotiated(PAIRED, "a", "b", "c", "d")
+        settled = tuple(replace(session, provisional=False) for session in device.sessions)
+        device = negotiated(replace(device, sessions=settled), "e")
+        assert stored(device) == [("e", True), ("d", False), ("c", False), ("b", False)]
 
     def test_what_was_there_does_not_change(self) -> None:
         before = negotiated(PAIRED, "a")

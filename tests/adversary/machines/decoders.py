@@ -5,9 +5,7 @@ The tests beside this file, the corpus and `./scripts/fuzz` all stand on `TARGET
 
 import asyncio
 import tempfile
-import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,12 +22,11 @@ from custom_components.secure_pair.key_service import (
     parse_token,
 )
 from custom_components.secure_pair.key_store import KeyStore
-from custom_components.secure_pair.protocol.errors import SecurePairError as TerminalError
 from custom_components.secure_pair.protocol.secret import Secret as TerminalSecret
 from device_stub.appliances.zoo import Zoo
 from device_stub.entity import AnyEntity
-from device_stub.factory import DeviceFileError, read_device_file
-from device_stub.store import StateError, Store
+from device_stub.factory import read_device_file
+from device_stub.store import Store
 from secure_pair_protocol import envelope, messages, model
 from secure_pair_protocol.channel import PLAINTEXT_LIMIT
 from secure_pair_protocol.errors import Failure, SecurePairError
@@ -39,78 +36,14 @@ from secure_pair_protocol.pieces import MESSAGE_LIMIT
 from tests.protocol.test_envelope import FROM_DEVICE, FROM_TERMINAL
 from tests.protocol.test_messages import MESSAGES
 
-ANSWER_LIMIT = 16 * 1024
-"""The longest answer of a key service that is read."""
+from .contract import Target
+from .documents import JSON_SEEDS
 
 FILE_BUFFER = 192 * 1024
-"""More than what Python reads of a file at a time, in bytes; or than what yarl remembers."""
+"""More than what Python reads of a file at a time, in bytes."""
 
-KEY = "A" * 43
-ID = "A" * 22
-
-
-@dataclass(frozen=True)
-class Target:
-    """One reader, and the contract that it keeps on any bytes."""
-
-    read: Callable[[bytes], object]
-    seeds: tuple[bytes, ...]
-    codes: frozenset[str]
-    """The failures that its docstring names."""
-    limit: int = ANSWER_LIMIT
-    """The longest input that can come to it."""
-    multiple: int = 16
-    """How many times as long as the input its memory may be at its peak."""
-    slack: int = 32 * 1024
-    """Bytes that it may cost however short the input is: exceptions, caches."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """What came of one input."""
-
-    code: str | None
-    """None: it was read."""
-    why: str
-    peak: int
-    """Bytes."""
-
-
-def attempt(target: Target, data: bytes) -> Read:
-    """Read the bytes; holds the contract, whatever they are."""
-    _warm(target)
-    code, why = None, ""
-    with traced() as peak:
-        try:
-            target.read(data)
-        except (SecurePairError, TerminalError) as error:
-            code, why = str(error.failure), f"{error}: {error.__cause__}"
-        except (StateError, DeviceFileError) as error:
-            code, why = type(error).__name__, str(error)
-        cost = peak()
-    assert code is None or code in target.codes, (code, why)
-    assert cost <= target.multiple * len(data) + target.slack, f"{cost} bytes for {len(data)}"
-    return Read(code, why, cost)
-
-
-@cache
-def _warm(target: Target) -> None:
-    """Let it fill its caches, which are not the input's cost."""
-    for data in (b"", *target.seeds):
-        with suppress(SecurePairError, TerminalError, StateError, DeviceFileError):
-            target.read(data)
-
-
-@contextmanager
-def traced() -> Iterator[Callable[[], int]]:
-    """Measure how much memory Python's allocators give out inside, at the peak."""
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    try:
-        yield lambda: tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
+TABLES = 1024 * 1024
+"""More than the tables of Unicode and of host names that yarl loads when it has to, in bytes."""
 
 # The protocol
 
@@ -271,68 +204,6 @@ def _key_store(path: Path) -> None:
     _loop().run_until_complete(KeyStore(hass, path).tombstones())
 
 
-JSON_SEEDS: dict[str, Any] = {
-    "terminal": {"terminal_id": ID, "account": "home"},
-    "claim": {"device_id": "2867fa12a3d8"},
-    "authorization": {"first_encrypted_data": "A" * 96, "ticket_key": KEY, "lifetime": 3600},
-    "problem": {"type": "about:blank", "status": 403, "code": "not_yours"},
-    "key store": {
-        "version": 1,
-        "key_services": {
-            "https://keys.example": {
-                "token": KEY + "=",
-                "terminal_id": "AAAAAAAAAAAAAAAAAAAAAA==",
-                "fingerprint": None,
-            }
-        },
-        "devices": {
-            "2867fa12a3d8": {
-                "device_id": "2867fa12a3d8",
-                "key_service": "https://keys.example",
-                "terminal_id": "AAAAAAAAAAAAAAAAAAAAAA==",
-                "pairing_secret": KEY + "=",
-                "installation": "AAAAAAAAAAA=",
-                "sessions": [
-                    {
-                        "session_id": "AAAAAAAAAAAAAAAAAAAAAA==",
-                        "session_key": KEY + "=",
-                        "lifetime": 3600,
-                        "negotiated_at": 1.5,
-                        "transcript": KEY + "=",
-                        "provisional": True,
-                    }
-                ],
-            }
-        },
-        "tombstones": {},
-    },
-    "device state": {
-        "version": 1,
-        "device_id": "2867fa12a3d8",
-        "installation": "A" * 11,
-        "epoch": 7,
-        "held": [
-            {
-                "session_id": ID,
-                "session_key": KEY,
-                "terminal_id": ID,
-                "epoch": 7,
-                "lifetime": 3600,
-                "spent": 60,
-            }
-        ],
-        "revoked": [ID],
-    },
-    "device file": {
-        "device_id": "2867fa12a3d8",
-        "initial_key": KEY,
-        "pairing_secret": KEY,
-        "model": "Lock",
-        "name": "Front door",
-    },
-}
-
-
 def _json(name: str) -> tuple[bytes, ...]:
     return (msgspec.json.encode(JSON_SEEDS[name]),)
 
@@ -420,6 +291,7 @@ TARGETS: dict[str, Target] = {
         _typed,
         (
             b"https://keys.example:8443/base",
+            b"//\xdb:0/",
             b"https://[\x91\x91:1]",
             b"http://[::1]:80",
             b"AB:" * 31 + b"AB",
@@ -433,7 +305,7 @@ TARGETS: dict[str, Target] = {
             }
         ),
         multiple=128,
-        slack=FILE_BUFFER,
+        slack=TABLES,
     ),
     "terminal_answer": Target(_answer(_TOKEN), _json("terminal"), INVALID),
     "claim_answer": Target(

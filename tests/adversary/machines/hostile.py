@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from .decoders import Target
+from .contract import Target
 
 type Encode = Callable[[Any], bytes]
 
@@ -133,7 +133,7 @@ def _msgpack_fillings(room: int) -> Iterator[bytes]:
     yield b"\x91" * room
     for kind in (b"\xdd", b"\xdf", b"\xdb", b"\xc6", b"\xc9"):
         # Array, map, text, bytes, extension: as long as there is room, and longer.
-        for length in (room - 6, 2**32 - 1):
+        for length in (room - 5, (room - 5) // 2, 2**32 - 1):
             yield kind + length.to_bytes(4) + b"\xc0" * (room - 5)
 
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.adversary.conftest import Tried
 
-from .decoders import TARGETS, Target, attempt
+from .contract import Target, attempt
+from .decoders import TARGETS
 from .hostile import bombs, inputs
 
 EXAMPLES = 400

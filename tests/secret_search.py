@@ -20,14 +20,13 @@ from typing import Any, override
 import pytest
 from _pytest.terminal import TerminalReporter
 from fastapi import FastAPI
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import EventBus, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
-from custom_components.secure_pair.const import DOMAIN
+from custom_components.secure_pair.const import CONF_DEVICE_ID, DOMAIN
 from custom_components.secure_pair.diagnostics import async_get_config_entry_diagnostics
 from custom_components.secure_pair.protocol import secret as terminal_secret
 from secure_pair_protocol import secret as other_secret
@@ -187,7 +186,7 @@ class Search(logging.Handler):
         for entry in hass.config_entries.async_entries(DOMAIN):
             devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
             self.see("a device", [device.dict_repr for device in devices])
-            if entry.state is not ConfigEntryState.SETUP_IN_PROGRESS:
+            if CONF_DEVICE_ID in entry.data:
                 diagnostics = async_get_config_entry_diagnostics(hass, entry)
                 self.see("diagnostics", hass.loop.run_until_complete(diagnostics))
         for path in Path(hass.config.config_dir).rglob("*"):

@@ -326,6 +326,8 @@ class TestLifetime:
         found = register.find(b"of 1")
         assert found is not None
         assert found.remaining is None
+        # Nothing to be rounded either.
+        assert found.spent == 3 * 10**9
 
     @given(
         st.integers(1, 2**32 - 1),

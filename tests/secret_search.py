@@ -145,8 +145,11 @@ class Search(logging.Handler):
             return
         kind = type(error)
         if kind.__module__.startswith(PRODUCT) or isinstance(error, HomeAssistantError):
-            shown = "".join(traceback.format_exception(error))
-            self.see(f"{kind.__name__} in {code.co_qualname}", shown)
+            where = f"{kind.__name__} in {code.co_qualname}"
+            # A device may be wrong ten thousand times: a traceback is looked at once.
+            if (brief := f"{where}: {error}") not in self.seen:
+                self.see(where, brief)
+                self.see(where, "".join(traceback.format_exception(error)))
 
     def fire(self, really: Callable[..., None]) -> Callable[..., None]:
         def fire(

@@ -9,9 +9,6 @@ from scripts import protocol_tables
 
 ROOT = Path(__file__).parent.parent
 
-ADVERSARY = {"crashes", "explored", "flood", "machines", "symbolic", "wire"}
-"""The folders that `./scripts/adversary` runs, by what each is about."""
-
 
 def test_tables_of_the_protocol() -> None:
     text = (ROOT / "docs" / "protocol.md").read_text()
@@ -49,9 +46,6 @@ def test_security_names_enough() -> None:
 
 @pytest.mark.parametrize("name", named_files())
 def test_security_names_what_is_there(name: str) -> None:
-    if name.startswith("tests/adversary/"):
-        assert name.removeprefix("tests/adversary/") in ADVERSARY
-        return
     path, _, symbol = name.partition("::")
     assert (ROOT / path).exists()
     if symbol:

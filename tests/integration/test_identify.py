@@ -33,7 +33,7 @@ async def test_a_discovered_device_by_its_name(
 ) -> None:
     menu = await announce(hass, answers.port)
     assert menu["description_placeholders"] == {
-        "name": "Front door",
+        "name": "Front door (Virtual door lock)",
         "device_id": DEVICE_ID,
         "host": "127.0.0.1",
     }

@@ -13,6 +13,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from secure_pair_protocol.errors import REFUSALS
+from secure_pair_protocol.messages import Error, encode
 from secure_pair_protocol.sessions import factory_reset, unpaired
 from tests.adversary.conftest import Tried
 from tests.protocol.roles import INSTALLATION
@@ -132,6 +134,11 @@ class Attacked(RuleBasedStateMachine):
                 self.network.to_device(end.peer, bytes(payload))
             else:
                 self.network.to_terminal(end, bytes(payload))
+
+    @rule(at=place, device=st.booleans(), code=st.sampled_from(sorted(REFUSALS)))
+    def refuse(self, at: int, device: bool, code: str) -> None:
+        """Say in the other end's place that it refuses."""
+        self._to(at, device=device, payload=encode(Error(code)))
 
     @rule(at=place, device=st.booleans(), payload=inputs(TARGETS["message"]))
     def forge(self, at: int, device: bool, payload: bytes) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from secure_pair_protocol import messages
+from secure_pair_protocol.messages import AuthenticationRequest
+
 from . import attacker
 from .runs import (
     Device,
@@ -43,7 +46,7 @@ def seen_by_terminal(at: TerminalAt) -> View:
     assert at.responded is not None
     assert at.proven is not None
     return View(
-        at.requested.terminal_id,
+        messages.decode(AuthenticationRequest, at.requested.m1).terminal_id,
         at.requested.device_id,
         at.requested.m1,
         at.challenged.m2,

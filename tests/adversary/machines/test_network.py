@@ -12,9 +12,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import structs
 
 from secure_pair_protocol.errors import REFUSALS
-from secure_pair_protocol.messages import Error, encode
+from secure_pair_protocol.messages import Challenge, Error, decode_any, encode
 from secure_pair_protocol.sessions import factory_reset, unpaired
 from tests.adversary.conftest import Tried
 from tests.protocol.roles import INSTALLATION
@@ -23,11 +24,11 @@ from .decoders import TARGETS
 from .hostile import inputs
 from .network import TERMINAL_IDS, Network
 
-EXAMPLES, STEPS = 500, 50
+EXAMPLES, STEPS = 1000, 50
 
 MEANWHILE = (
-    *("a second",) * 8,
-    *("ten seconds", "a minute", "another owner") * 2,
+    *("a second",) * 6,
+    *("ten seconds", "a minute", "another owner") * 4,
     "unpaired",
     "factory reset",
 )
@@ -134,6 +135,14 @@ class Attacked(RuleBasedStateMachine):
                 self.network.to_device(end.peer, bytes(payload))
             else:
                 self.network.to_terminal(end, bytes(payload))
+
+    @rule(at=place, which=place)
+    def another_device(self, at: int, which: int) -> None:
+        """Deliver a challenge in another device's name."""
+        messages = map(decode_any, self.network.seen)
+        challenges = [message for message in messages if isinstance(message, Challenge)]
+        challenge = structs.replace(pick(challenges, which), device_id="another")
+        self._to(at, device=False, payload=encode(challenge))
 
     @rule(at=place, device=st.booleans(), code=st.sampled_from(sorted(REFUSALS)))
     def refuse(self, at: int, device: bool, code: str) -> None:

@@ -363,6 +363,7 @@ async def test_asked_twice_at_the_end(
         result["flow_id"], answers.for_step("label")
     )
     flow: Any = hass.config_entries.flow._progress[result["flow_id"]]
+    await flow._pairing
     flow._pairing = None
     shown = await flow.async_step_paired()
     assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "retry")

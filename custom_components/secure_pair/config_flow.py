@@ -177,11 +177,10 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin where the reason says: a new token, or a new session."""
         await self._take_entry()
-        reason = Failure.of(entry_data.get(CONF_REASON, ""))
-        if reason is Failure.TOKEN_REFUSED:
+        reason = entry_data.get(CONF_REASON)
+        if reason == Failure.TOKEN_REFUSED:
             return await self.async_step_reauth_token()
-        if reason in REAUTH_STEPS:
-            self._reauth_step = REAUTH_STEPS[reason]
+        self._reauth_step = REAUTH_STEPS.get(reason, self._reauth_step)
         return await self.async_step_reauth_unknown()
 
     async def async_step_reauth_token(

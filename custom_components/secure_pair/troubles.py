@@ -79,7 +79,7 @@ _TROUBLES: Final = {
 }
 """Every other failure passes by itself, and is only in the log."""
 
-REAUTH_STEPS: Final = {
+REAUTH_STEPS: Final[dict[str | None, str]] = {
     Failure.TOKEN_REFUSED: "reauth_token",
     Failure.SESSION_NOT_STORED: "reauth_lost",
     Failure.SESSION_UNKNOWN: "reauth_unknown",

@@ -8,7 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .coordinator import DeviceCoordinator, SecurePairConfigEntry
-from .farewell import deliver_farewells, schedule_farewells
+from .farewell import deliver_farewell, schedule_farewells
 from .key_store import get_key_store
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import KINDS
@@ -48,6 +48,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
     entry.runtime_data = coordinator
     entry.async_on_unload(coordinator.stop)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    coordinator.troubles.tell_untold()
     return True
 
 
@@ -63,6 +64,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) 
         await get_key_store(hass).bury_device(
             entry.data[CONF_DEVICE_ID], entry.data[CONF_HOST], entry.data[CONF_PORT]
         )
-        await deliver_farewells(hass)
+        await deliver_farewell(hass, entry.data[CONF_DEVICE_ID])
     except SecurePairError as error:
         LOGGER.warning("The keys of %s could not be removed: %s", entry.title, error)

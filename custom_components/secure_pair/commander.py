@@ -79,7 +79,8 @@ class Commander:
     async def carry_out(self, link: Link, entity: Entity, action: Action) -> Result | Outcome:
         """Send a command, and return what the device says in the end, be it after a break.
 
-        `Result.UNKNOWN` by itself: the device was lost, and has not come back in time.
+        `Result.UNKNOWN` by itself: the device was lost or silent, and has not come back in
+        time, or the command runs for longer than anybody waits.
         """
         max_age = entity.age_limit(action) / 1000
         command = Command(
@@ -111,16 +112,18 @@ class Commander:
         self._link = None
         for pending in self._pending.values():
             self._set_clarity(pending, clear=False)
-            pending.call_later(PATIENCE_SECONDS, _give_up)
+            pending.call_later(PATIENCE_SECONDS, self._give_up)
 
     def receive(self, outcome: Outcome) -> None:
         """Take what the device says of a command."""
         if (pending := self._pending.get(outcome.id)) is None:
             return
         match outcome.result:
+            case Result.BUSY if pending.caller.done():
+                # It has not run, and nobody waits for it any more.
+                self._forget(pending)
             case Result.BUSY:
                 pending.call_later(BUSY_SECONDS, self._send)
-                return
             case Result.RUNNING:
                 pending.call_later(RUNNING_SECONDS, self._send)
                 self._set_clarity(pending, clear=True)
@@ -144,7 +147,16 @@ class Commander:
     def _doubt(self, pending: _Pending) -> None:
         self._set_clarity(pending, clear=False)
         self._ask(pending)
-        pending.call_later(PATIENCE_SECONDS, _give_up)
+        pending.call_later(PATIENCE_SECONDS, self._give_up)
+
+    def _give_up(self, pending: _Pending) -> None:
+        """Say that the outcome is unknown; the newest such one is cleared up one day."""
+        pending.answer(Result.UNKNOWN)
+        entity = pending.command.entity
+        for other in tuple(self._pending.values()):
+            if other is not pending and other.caller.done() and other.command.entity == entity:
+                other.cancel_timer()
+                del self._pending[other.command.id]
 
     def _ask(self, pending: _Pending) -> bool:
         """Send it, or only the question where the wish is not fresh; tell whether it went."""
@@ -172,10 +184,6 @@ class Commander:
         pending.cancel_timer()
         self._pending.pop(pending.command.id, None)
         self._set_clarity(pending, clear=True)
-
-
-def _give_up(pending: _Pending) -> None:
-    pending.answer(Result.UNKNOWN)
 
 
 def _question(command: Command) -> Question:

@@ -340,7 +340,9 @@ class DeviceCoordinator:
             return None
         if not isinstance(answer, Picture) or not answer.data:
             return None
-        if not (answer.data.startswith(_JPEG_BEGINS) and answer.data.endswith(_JPEG_ENDS)):
+        if not (
+            answer.data.startswith(_JPEG_BEGINS) and answer.data.rstrip(b"\0").endswith(_JPEG_ENDS)
+        ):
             self.mirror.drop_picture(entity.key)
             return None
         return answer.data

@@ -31,6 +31,11 @@ _LEAST_SECONDS: Final = 3600
 """Less than that between two tries is not worth a write."""
 
 
+async def deliver_farewell(hass: HomeAssistant, device_id: str) -> None:
+    """Tell one device, if it is still to be told."""
+    await _deliver(get_key_store(hass), device_id, None)
+
+
 async def deliver_farewells(
     hass: HomeAssistant, announced: Mapping[str, Address] | None = None
 ) -> None:
@@ -62,9 +67,11 @@ async def _deliver_quietly(hass: HomeAssistant, announced: Mapping[str, Address]
 
 
 async def _deliver(key_store: KeyStore, device_id: str, announced: Address | None) -> None:
-    async with key_store.handshake(device_id):
+    if (handshake := key_store.handshake(device_id)).locked():
+        # Somebody tells it already, or pairs with it: there will be another time.
+        return
+    async with handshake:
         if (tombstone := (await key_store.tombstones()).get(device_id)) is None:
-            # Whoever was at it before has done it.
             return
         for address in (Address(tombstone.host, tombstone.port), announced):
             if address is not None and await _tell(address, tombstone):

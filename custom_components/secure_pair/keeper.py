@@ -114,12 +114,13 @@ class SessionKeeper:
         self._try_now = asyncio.Event()
         self._hurried = -HURRY_SECONDS
         self._adopting: Link | None = None
+        self._adopting_session: StoredSession | None = None
         self._described = self._loop.create_future()
         self._opened: Address | None = None
         self._renewing = False
         self._ended_while_renewing: SecurePairError | None = None
         self.session: StoredSession | None = None
-        """The one that the newest link rests on."""
+        """The one that the link rests on, or the last one did."""
         self.link: Link | None = None
         """Serves at the moment."""
         self.failure: Failure | None = None
@@ -211,6 +212,7 @@ class SessionKeeper:
         if link is self._adopting:
             former = self.link
             self._adopting, self.link, self.failure = None, link, None
+            self.session = self._adopting_session
             # From here on it is the link's, which ends it with a word.
             self._connection = None
             if former is not None:
@@ -230,7 +232,8 @@ class SessionKeeper:
                 await self._resume_or_negotiate(device, address)
             except SecurePairError as error:
                 # Whoever answers there may not be the device at all.
-                failure = failure or error
+                if failure is None or failure.failure in _BEFORE_ANY_SESSION:
+                    failure = error
             else:
                 return
         raise failure or SecurePairError(Failure.CANNOT_CONNECT)
@@ -245,14 +248,13 @@ class SessionKeeper:
                 if error.failure in _BEFORE_ANY_SESSION:
                     break
                 continue
-            self.session = session
             try:
                 # At the first record, and never at a later one.
-                await self._confirm(device, session)
+                await self._confirm(session)
             except BaseException:
                 link.abort()
                 raise
-            await self._adopt(link)
+            await self._adopt(link, session)
             return
         if all(error.failure is Failure.SESSION_UNKNOWN for error in failures):
             await self._replace_lost(device, address)
@@ -309,19 +311,17 @@ class SessionKeeper:
                 expected_installation=None if asked_by_user else device.installation,
                 on_stage=self._log_stage,
             )
-            former, self.session = self.session, paired.device.sessions[0]
-            # Else the former terminal id would keep a place at the device.
-            is_another = former is not None and former.terminal_id != self.session.terminal_id
-            await self._adopt(paired.link, unpair_former=is_another)
+            await self._adopt(paired.link, paired.device.sessions[0])
         except BaseException:
             connection.abort()
             raise
         self._device.renewed()
 
-    async def _adopt(self, link: Link, *, unpair_former: bool = False) -> None:
+    async def _adopt(self, link: Link, session: StoredSession) -> None:
         """Let a new link serve as soon as the device has described itself on it."""
-        former = self.link
-        self._adopting, self._described = link, self._loop.create_future()
+        former, former_session = self.link, self.session
+        self._adopting, self._adopting_session = link, session
+        self._described = self._loop.create_future()
         try:
             receive, end = partial(self._device.receive, link), partial(self._ended, link)
             link.start(receive, end, self._device.fault)
@@ -336,13 +336,12 @@ class SessionKeeper:
         self._losses = self._losses.serves(self._loop.time(), link.welcome.remaining)
         if self._opened is not None:
             self._device.found(self._opened)
-        if former is not None:
-            await former.close(unpair=unpair_former)
+        if former is not None and former_session is not None:
+            # Where it can still be told: a former terminal id gives up its place.
+            await former.close(unpair=former_session.terminal_id != session.terminal_id)
 
-    async def _confirm(self, device: PairedDevice, session: StoredSession) -> None:
+    async def _confirm(self, session: StoredSession) -> None:
         """Let the older sessions go, now that the device was heard on this one."""
-        if sessions.confirmed(device, session.session_id) is device:
-            return
         try:
             await self._key_store.change_device(
                 self._device_id, lambda now: sessions.confirmed(now, session.session_id)

@@ -97,7 +97,7 @@ async def _agree(
 ) -> tuple[Proven, Challenge]:
     """Return what m6 proved, and what the device says of itself.
 
-    Private key, label's keys and ticket key go when it returns.
+    Private key and ticket key go when it returns.
     """
     on_stage(Stage.REQUESTING)
     requested, m1 = negotiation.request_authentication(

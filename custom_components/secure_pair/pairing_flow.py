@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult, UnknownEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
@@ -262,6 +262,9 @@ class PairingFlow(KeyServiceFlow):
         except SecurePairError as error:
             LOGGER.debug("Pairing failed: %s", error)
             return await self._show_failure(error.failure)
+        except UnknownEntry:
+            # What it was about was removed meanwhile: there is nothing to go on with.
+            raise
         except Exception:  # noqa: BLE001 - a flow shows whatever happened, and goes on
             LOGGER.exception("Unexpected error while pairing")
             return self._show_retry("unknown")

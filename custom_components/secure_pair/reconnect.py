@@ -58,7 +58,9 @@ class Losses:
     def serves(self, now: float, remaining: int | None) -> Losses:
         """Return it with a session that has so many seconds left, or no end."""
         # A device that starts anew counts an hour that had begun as a whole one.
-        expires = None if remaining is None else now + remaining - SAVING_SECONDS
+        expires = (
+            None if remaining is None else now + remaining - min(SAVING_SECONDS, remaining // 2)
+        )
         return replace(self, expires=expires)
 
     def is_explained(self, now: float) -> bool:

@@ -25,12 +25,13 @@ EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Memory:
     """What was told of an entry and when, on the loop's clock: however often it is set up."""
 
     told: dict[tuple[SecurityEvent, str], float] = field(default_factory=dict)
     raised: dict[str, float] = field(default_factory=dict)
+    asked: float | None = None
 
 
 _MEMORIES: HassKey[dict[str, _Memory]] = HassKey(f"{DOMAIN}.troubles")
@@ -88,14 +89,8 @@ REAUTH_STEPS: Final[dict[str | None, str]] = {
 """Where a reauthentication begins, and says why there is one."""
 _TOKEN_STEP: Final = REAUTH_STEPS[Failure.TOKEN_REFUSED]
 
-_KEY_SERVICES: Final = frozenset(
-    {
-        Failure.AUTHORIZATION_REJECTED,
-        Failure.EPOCH_REFUSED,
-        Failure.NOT_YOURS,
-    }
-)
-"""Failures that are over with a new session only: a resumption does not ask the key service."""
+_KEY_SERVICES: Final = frozenset({Failure.NOT_YOURS})
+"""What only a key service says, and not whoever is on the way: over with a new session."""
 
 KEY_RUNS_OUT: Final = "key_runs_out"
 """The repair for a key that could not be renewed, with a quarter of its lifetime left."""
@@ -130,6 +125,12 @@ class Troubles:
     @callback
     def pair_again(self, failure: Failure) -> None:
         """Ask for what only the user has, or may decide; once, until it is answered."""
+        if failure is Failure.SESSION_UNKNOWN:
+            # Anybody on the network can say so, and then let a connection pass again.
+            now, told = self._hass.loop.time(), self._memory.asked
+            if told is not None and now - told < QUIET_SECONDS:
+                return
+            self._memory.asked = now
         self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
 
     @callback
@@ -197,13 +198,17 @@ class Troubles:
             self._listener(event, attributes)
 
     @callback
-    def listen(self, listener: Callable[[SecurityEvent, dict[str, str]], None]) -> CALLBACK_TYPE:
-        """Give every event to a listener; returns how to stop."""
-        self._listener = listener
+    def tell_untold(self) -> None:
+        """Tell that the device was paired, now that the entry is set up."""
         untold = self._hass.data.get(_PAIRED, set())
         if self._entry.unique_id in untold:
             untold.remove(self._entry.unique_id)
             self.tell(SecurityEvent.PAIRED)
+
+    @callback
+    def listen(self, listener: Callable[[SecurityEvent, dict[str, str]], None]) -> CALLBACK_TYPE:
+        """Give every event to a listener; returns how to stop."""
+        self._listener = listener
 
         def stop() -> None:
             self._listener = None

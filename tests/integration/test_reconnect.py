@@ -70,6 +70,8 @@ def test_a_session_that_has_expired_is_no_riddle() -> None:
     losses = Losses().try_at(0).mend_at(0).serves(0, 7200)
     assert refusal(losses, 7200 - SAVING_SECONDS - 1) is Failure.IDENTITY_IN_USE
     assert refusal(losses, 7200 - SAVING_SECONDS) is None
+    # A key for an hour is no way around it.
+    assert refusal(losses.serves(0, 3600), 1799) is Failure.IDENTITY_IN_USE
     assert refusal(losses.serves(0, None), 7200) is None
     assert refusal(losses.serves(0, None), LOSS_SECONDS - 1) is Failure.IDENTITY_IN_USE
 

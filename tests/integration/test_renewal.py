@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from cloud_stub.settings import Settings
+from custom_components.secure_pair.reconnect import Losses
 from custom_components.secure_pair.renewal import RETRY_SECONDS
 from device_stub.live import LiveConnection
 from secure_pair_protocol.messages import ChallengeResponse, TerminalConfirmation
@@ -316,7 +318,7 @@ async def test_the_lifetime_is_over(house: House, monkeypatch: pytest.MonkeyPatc
     That is how it should be, and so no sign of a copy of this Home Assistant, however often.
     """
     # For Home Assistant's clock no time passes here.
-    monkeypatch.setattr("custom_components.secure_pair.reconnect.SAVING_SECONDS", LIFETIME)
+    monkeypatch.setattr(Losses, "serves", lambda losses, now, _: replace(losses, expires=now))
     monkeypatch.setattr("custom_components.secure_pair.reconnect.NEGOTIATION_SECONDS", 0)
     clock, passed = house.device.ledger._clock, 0
     house.device.ledger._clock = lambda: clock() + passed

@@ -58,7 +58,6 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
     _step = "user"
     """The step that asks for the address."""
     _reauth_step = REAUTH_STEPS[Failure.SESSION_UNKNOWN]
-    _name = ""
     _model = ""
     """Of the device that the entry is about."""
 
@@ -108,11 +107,11 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         schedule_farewells(self.hass, {device_id: address})
         self._set_device(device_id)
         self._address = {CONF_HOST: address.host, CONF_PORT: address.port}
-        self._name = properties.get("name") or properties.get("model") or device_id
+        name = properties.get("name") or properties.get("model") or device_id
         model = properties.get("model")
-        if model and model != self._name:
-            self._name = f"{self._name} ({model})"
-        self.context["title_placeholders"] = {CONF_NAME: self._name}
+        if model and model != name:
+            name = f"{name} ({model})"
+        self.context["title_placeholders"] = {CONF_NAME: name}
         return await self.async_step_device()
 
     async def async_step_device(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -136,7 +135,6 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
             step_id="device",
             menu_options=["continue", "identify"],
             description_placeholders={
-                CONF_NAME: self._name or self._device_id,
                 "device_id": self._device_id,
                 CONF_HOST: self._address[CONF_HOST],
             },

@@ -93,8 +93,6 @@ async def test_its_name_is_shown(
 ) -> None:
     result = await announce(hass, 8441, **properties)
     assert result["type"] is FlowResultType.MENU
-    assert result["description_placeholders"] is not None
-    assert result["description_placeholders"]["name"] == shown
     (flow,) = flows(hass)
     assert flow["context"]["title_placeholders"] == {"name": shown}
     assert flow["context"]["unique_id"] == DEVICE_ID

@@ -13,11 +13,7 @@ async def test_the_device_signals_and_the_menu_stays(
     menu = await submit(hass, await start(hass), answers)
     assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "device")
     assert menu["menu_options"] == ["continue", "identify"]
-    assert menu["description_placeholders"] == {
-        "name": DEVICE_ID,
-        "device_id": DEVICE_ID,
-        "host": "127.0.0.1",
-    }
+    assert menu["description_placeholders"] == {"device_id": DEVICE_ID, "host": "127.0.0.1"}
     assert virtual_lock.device.identified == 0
 
     menu = await choose(hass, menu, "identify")
@@ -28,15 +24,11 @@ async def test_the_device_signals_and_the_menu_stays(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_a_discovered_device_by_its_name(
+async def test_a_discovered_device(
     hass: HomeAssistant, answers: Answers, virtual_lock: VirtualLock, until: Until
 ) -> None:
     menu = await announce(hass, answers.port)
-    assert menu["description_placeholders"] == {
-        "name": "Front door (Virtual door lock)",
-        "device_id": DEVICE_ID,
-        "host": "127.0.0.1",
-    }
+    assert menu["description_placeholders"] == {"device_id": DEVICE_ID, "host": "127.0.0.1"}
     await choose(hass, menu, "identify")
     await until(lambda: virtual_lock.device.identified == 1)
 

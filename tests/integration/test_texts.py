@@ -168,6 +168,13 @@ def test_progress() -> None:
     assert set(texts()["config"]["progress"]) == set(Stage)
 
 
+def test_the_title_of_a_menu_stands_by_itself() -> None:
+    """The frontend gives placeholders to the description of a menu, and not to its title."""
+    menus = [step for step in texts()["config"]["step"].values() if "menu_options" in step]
+    assert menus
+    assert not any(placeholders(menu["title"]) for menu in menus)
+
+
 def test_flow_title() -> None:
     (assigned,) = [
         node

@@ -6,6 +6,7 @@ goes back to the step that can mend it.
 
 import asyncio
 from abc import abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, override
 
@@ -43,6 +44,9 @@ _LABEL_SCHEMA: Final = vol.Schema(
         vol.Optional(CONF_NO_LABEL, default=False): BooleanSelector(),
     }
 )
+
+LOOK_SECONDS: Final = 3
+"""How long a stage stays for a browser that does not ask for it: it may have been closed."""
 
 _ADDRESS_FAILURES: Final = frozenset(
     {
@@ -93,9 +97,10 @@ class PairingFlow(KeyServiceFlow):
         self._pairing_secret: Secret | None = None
         """Known from an earlier pairing of the same device: the label is not asked for."""
         self._pairing: asyncio.Task[Paired] | None = None
-        self._stage = Stage.CONNECTING
-        self._stage_over: asyncio.Task[bool] | None = None
+        self._stage = self._shown_stage = Stage.CONNECTING
+        self._stage_over: asyncio.Task[None] | None = None
         self._progressed = asyncio.Event()
+        self._looked = asyncio.Event()
         self._expected_model = ""
         """Of the device whose place this one is to take."""
         self._stored: bytes | None = None
@@ -174,19 +179,41 @@ class PairingFlow(KeyServiceFlow):
         """Show the stage that the negotiation is in, until it ends."""
         if self._pairing is None:
             self._pairing = self.hass.async_create_task(self._pair(), f"{DOMAIN} pairing")
-        if self._pairing.done():
+            self._stage_over = None
+        if self._stage_over is not None and not self._stage_over.done():
+            self._looked.set()
+        elif self._pairing.done():
             return self.async_show_progress_done(next_step_id="paired")
-        if self._stage_over is None or self._stage_over.done():
-            self._progressed.clear()
-            self._stage_over = self.hass.async_create_task(
-                self._progressed.wait(), f"{DOMAIN} pairing stage"
-            )
+        else:
+            # The first one comes as the answer to a form; of the others the browser hears.
+            self._show_stage(looked=self._stage_over is None)
         return self.async_show_progress(
             step_id="pair",
-            progress_action=self._stage.value,
+            progress_action=self._shown_stage.value,
             progress_task=self._stage_over,
             description_placeholders={"device_id": self._device_id},
         )
+
+    def _show_stage(self, *, looked: bool) -> None:
+        self._shown_stage = self._stage
+        self._progressed.clear()
+        self._looked.clear()
+        if looked:
+            self._looked.set()
+        self._stage_over = self.hass.async_create_task(
+            self._until_next_stage(), f"{DOMAIN} pairing stage"
+        )
+
+    async def _until_next_stage(self) -> None:
+        """Wait until there is another stage to show, and the browser has taken this one.
+
+        It asks once for each that it hears of. If it heard of the end before it had its answer
+        it would ask again after the flow is over, and show the user that there is no such flow.
+        """
+        await self._progressed.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._looked.wait()
 
     async def _pair(self) -> Paired:
         try:

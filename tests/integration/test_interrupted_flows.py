@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import (
     EVENT_DATA_ENTRY_FLOW_PROGRESS_UPDATE,
+    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
     FlowResultType,
     UnknownFlow,
 )
@@ -354,6 +355,42 @@ async def test_progress_by_name_and_percentage(
     assert shares == [number / 7 for number in range(7)]
 
 
+@pytest.mark.parametrize("setup_code_is_right", [True, False])
+async def test_a_slow_browser_sees_how_it_ends(
+    hass: HomeAssistant,
+    answers: Answers,
+    other_answers: Answers,
+    virtual_lock: VirtualLock,
+    until: Until,
+    *,
+    setup_code_is_right: bool,
+) -> None:
+    """It asks for each stage that it hears of, and shows whatever it is answered last."""
+    seen: list[ConfigFlowResult] = []
+
+    async def ask(flow_id: str) -> None:
+        await asyncio.sleep(0.2)
+        seen.append(await hass.config_entries.flow.async_configure(flow_id))
+
+    @callback
+    def hear(event: Event) -> None:
+        asking.append(asyncio.create_task(ask(event.data["flow_id"])))
+
+    asking: list[asyncio.Task[None]] = []
+    label = answers if setup_code_is_right else other_answers
+    result = await submit_until(hass, await start(hass), answers, "label")
+    hass.bus.async_listen(EVENT_DATA_ENTRY_FLOW_PROGRESSED, hear)
+    await hass.config_entries.flow.async_configure(result["flow_id"], label.for_step("label"))
+    await until(lambda: seen and seen[-1]["type"] is not FlowResultType.SHOW_PROGRESS)
+    await asyncio.gather(*asking)
+    last = seen.pop()
+    assert {result["type"] for result in seen} <= {FlowResultType.SHOW_PROGRESS}
+    if setup_code_is_right:
+        assert last["type"] is FlowResultType.CREATE_ENTRY
+    else:
+        assert (last["step_id"], last["errors"]) == ("label", {"base": "claim_refused"})
+
+
 async def test_asked_twice_at_the_end(
     hass: HomeAssistant, answers: Answers, virtual_lock: VirtualLock
 ) -> None:
@@ -363,7 +400,9 @@ async def test_asked_twice_at_the_end(
         result["flow_id"], answers.for_step("label")
     )
     flow: Any = hass.config_entries.flow._progress[result["flow_id"]]
-    await flow._pairing
-    flow._pairing = None
+    pairing, flow._pairing = flow._pairing, None
     shown = await flow.async_step_paired()
     assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "retry")
+    flow._pairing = pairing
+    result = await through_progress(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ HOME_ASSISTANT = "Home Assistant"
 class Cast:
     """Starts and stops the processes, and hears what they say."""
 
-    def __init__(self, folder: Folder, screen: Screen, narrator: Narrator) -> None:
-        """Start nobody yet."""
+    def __init__(
+        self, folder: Folder, screen: Screen, narrator: Narrator, python: str = sys.executable
+    ) -> None:
+        """Start nobody yet; `python` is the one of their environment."""
         self.bolt: str | None = None
         """Where the lock says that its bolt is; None before it has moved."""
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -37,6 +40,7 @@ class Cast:
         self._folder = folder
         self._screen = screen
         self._narrator = narrator
+        self._python = python
         self._children: dict[str, Child] = {}
         self._restart: asyncio.Task[None] | None = None
         # Those of this run only.
@@ -49,44 +53,31 @@ class Cast:
 
     async def start_key_service(self, port: int) -> int:
         """Start it; returns its port."""
-        listening = asyncio.get_running_loop().create_future()
-
-        def hear(line: str, at: float) -> None:
-            if line.startswith("listening on "):
-                listening.set_result(int(line.rpartition(":")[2]))
-            elif line.startswith("{"):
-                self._narrator.cloud(json.loads(line), at)
-
         arguments = ["cloud_stub", "serve", "--steps", "--port", str(port)]
         arguments += ["--data", str(self._folder.key_service)]
-        await self._start(KEY_SERVICE, arguments, hear)
-        return await self._port(KEY_SERVICE, listening)
+        return await self.serve(KEY_SERVICE, self.python(*arguments), self._narrator.cloud)
 
     async def start_lock(self, device_file: Path, port: int) -> int:
         """Start it; returns its port."""
-        listening = asyncio.get_running_loop().create_future()
 
-        def hear(line: str, at: float) -> None:
-            said: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
-            if "listening" in said:
-                listening.set_result(said["listening"])
-            elif "bolt" in said:
+        def hear(said: dict[str, Any], at: float) -> None:
+            if "bolt" in said:
                 self.bolt = said["bolt"]
                 by = f" (told by {said['by']})" if said["by"] else ""
                 self._screen.line(f"the lock itself    {self.bolt or 'unknown':<10}{by}")
-            elif said:
+            else:
                 self._narrator.device(said, at)
 
         arguments = ["scripts.demo_app.lock", "--device", str(device_file)]
         arguments += ["--state", str(self.lock_state_file), "--port", str(port)]
-        await self._start(LOCK, arguments, hear)
-        return await self._port(LOCK, listening)
+        return await self.serve(LOCK, self.python(*arguments), hear)
 
     async def start_home_assistant(self, port: int) -> None:
         """Start it; it answers some seconds later."""
         folder = self._folder.home_assistant
         write_configuration(folder, INTEGRATION, port)
         arguments = ["homeassistant", "--config", str(folder), "--log-no-color", "--skip-pip"]
+        command = self.python(*arguments)
 
         def ended(code: int) -> None:
             if code == RESTART_STATUS:
@@ -95,7 +86,42 @@ class Cast:
             else:
                 self._die(HOME_ASSISTANT, code)
 
-        await self._start(HOME_ASSISTANT, arguments, _ignore, cwd=folder, on_death=ended)
+        await self._start(HOME_ASSISTANT, command, _ignore, cwd=folder, on_death=ended)
+
+    async def serve(
+        self, name: str, command: Sequence[str], hear: Callable[[dict[str, Any], float], None]
+    ) -> int:
+        """Start what says where it listens, and lines of JSON; returns its port."""
+        said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def hear_line(line: str, at: float) -> None:
+            if line.startswith("listening on "):
+                said.set_result(line)
+            elif line.startswith("{"):
+                hear(json.loads(line), at)
+
+        await self._start(name, command, hear_line)
+        line = await self._first_word(name, said)
+        return int(line.rpartition(":")[2])
+
+    async def hold(self, name: str, command: Sequence[str]) -> int:
+        """Start what says a single line and stays; returns its process id."""
+        said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def hear(line: str, at: float) -> None:
+            said.set_result(line)
+
+        child = await self._start(name, command, hear)
+        await self._first_word(name, said)
+        return child.pid
+
+    def python(self, module: str, *arguments: str) -> list[str]:
+        """Return the command that runs a module of this project, or of Home Assistant."""
+        return [self._python, "-m", module, *arguments]
+
+    def signal(self, name: str, number: int) -> None:
+        """Send one of them a signal."""
+        self._children[name].signal(number)
 
     @property
     def lock_state_file(self) -> Path:
@@ -113,7 +139,8 @@ class Cast:
         first: DemoError | None = None
         if self._restart is not None:
             await self._restart
-        for name in (HOME_ASSISTANT, LOCK, KEY_SERVICE):
+        # Those who serve it come after it.
+        for name in sorted(self._children, key=lambda name: name != HOME_ASSISTANT):
             try:
                 async with self._screen.waiting(f"{name} is stopping"):
                     await self.stop(name)
@@ -125,15 +152,15 @@ class Cast:
     async def _start(
         self,
         name: str,
-        arguments: list[str],
+        command: Sequence[str],
         hear: Callable[[str, float], None],
         *,
         cwd: Path = ROOT,
         on_death: Callable[[int], None] | None = None,
-    ) -> None:
+    ) -> Child:
         child = Child(
             name,
-            ["-m", *arguments],
+            command,
             self.log(name),
             cwd=cwd,
             on_line=partial(self._hear, name, hear),
@@ -141,14 +168,16 @@ class Cast:
         )
         await child.start()
         self._children[name] = child
+        return child
 
-    async def _port(self, name: str, listening: asyncio.Future[int]) -> int:
+    async def _first_word(self, name: str, said: asyncio.Future[str]) -> str:
+        """Return the line that says that it is ready."""
         try:
             async with asyncio.timeout(LISTEN_SECONDS):
-                return await listening
+                return await said
         except TimeoutError:
             raise DemoError(
-                f"{name} does not listen after {LISTEN_SECONDS} s", self.log(name)
+                f"{name} is not ready after {LISTEN_SECONDS} s", self.log(name)
             ) from None
 
     def _hear(self, name: str, hear: Callable[[str, float], None], line: str, at: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from device_stub.store import Store
 
@@ -16,6 +17,12 @@ LOOK_SECONDS = 0.02
 TARGETS = {"lock": "locked", "unlock": "unlocked"}
 
 
+def sessions_in(state_file: Path) -> int:
+    """Return how many sessions a device keeps in its state file."""
+    register = Store(state_file, None).read()
+    return 0 if register is None else len(register.held)
+
+
 class Door:
     """What the lock does, and what it says of itself."""
 
@@ -26,8 +33,7 @@ class Door:
 
     def sessions(self) -> int:
         """Return how many sessions the lock keeps in its storage."""
-        register = Store(self._cast.lock_state_file, None).read()
-        return 0 if register is None else len(register.held)
+        return sessions_in(self._cast.lock_state_file)
 
     async def move(self, api: Api, entity: str, service: str) -> None:
         """Call the service, and wait until Home Assistant and the lock agree on its result."""

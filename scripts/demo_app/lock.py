@@ -1,6 +1,7 @@
 """The virtual lock as a process: `python -m device_stub lock`, that tells where its bolt is.
 
-It prints lines of JSON: the steps of each handshake, and each movement of the bolt.
+Like that it prints where it listens, and then lines of JSON: the steps of each handshake, and
+each movement of the bolt.
 """
 
 import argparse
@@ -40,7 +41,7 @@ async def serve(device_file: Path, state: Path, port: int) -> None:
 
     lock.publish = publish
     async with running(device, port=port, trace=tell) as server:
-        tell({"listening": server.port})
+        print(f"listening on {server.host}:{server.port}", flush=True)
         await stopped.wait()
 
 

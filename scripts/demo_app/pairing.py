@@ -31,7 +31,7 @@ class Dialog:
         self._narrator = narrator
         self._device_id = world.device_id
         self._values = {
-            "host": "127.0.0.1",
+            "host": world.lock_host,
             "port": world.lock_port,
             # Where one is known from before, it is entered anew.
             "key_service": "other",

@@ -45,20 +45,20 @@ class Child:
     def __init__(
         self,
         name: str,
-        arguments: Sequence[str],
+        command: Sequence[str],
         log: Path,
         *,
         cwd: Path,
         on_line: OnLine,
         on_death: Callable[[int], None],
     ) -> None:
-        """`arguments`: for Python. `log` gets what it says of errors.
+        """`log` gets what it says of errors.
 
         `on_death` gets the exit status when it ends without having been told to.
         """
         self.name = name
         self.log = log
-        self._arguments = arguments
+        self._command = command
         self._cwd = cwd
         self._on_line = on_line
         self._on_death = on_death
@@ -70,8 +70,7 @@ class Child:
         """Start it."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self._arguments,
+                *self._command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -83,6 +82,17 @@ class Child:
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         self._reading = asyncio.create_task(self._read(self._process))
+
+    @property
+    def pid(self) -> int:
+        """Its process id; raises DemoError if it does not run."""
+        if self._process is None:
+            raise DemoError(f"{self.name} does not run", self.log)
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     async def stop(self) -> None:
         """Stop it, and wait until it is gone; raises DemoError if that was no clean end."""
@@ -118,18 +128,20 @@ class Child:
 
 async def run_tool(module: str, *arguments: str) -> str:
     """Run a command of this project to its end, and return its output; raises DemoError."""
+    return await run_program(sys.executable, "-m", module, *arguments)
+
+
+async def run_program(*command: str) -> str:
+    """The same of any program."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        *arguments,
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment(),
         process_group=0,
     )
-    what = f"python -m {module} {' '.join(arguments)}"
+    what = " ".join(command)
     try:
         async with asyncio.timeout(TOOL_SECONDS):
             out, errors = await process.communicate()

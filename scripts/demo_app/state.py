@@ -24,6 +24,7 @@ class World:
     """Its name, in the lock's folder."""
     setup_code: str = field(repr=False)
     token: str = field(repr=False)
+    lock_host: str = "127.0.0.1"
     lock_port: int = 8441
     key_service_port: int = 8440
     """Where Home Assistant knows them; where they would like to listen again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from importlib.metadata import version
+from pathlib import Path
 
 from .api import Api, connected, until
 from .cast import HOME_ASSISTANT, KEY_SERVICE, LOCK, Cast
@@ -50,7 +51,7 @@ class Story:
         self._screen.head("The end")
         await self.cast.stop_all()
         self._screen.line("all processes have ended")
-        self._check_log()
+        check_log(self._log)
 
     async def play(self) -> None:
         """Show it up to the user's turn, and then stay until cancelled."""
@@ -206,8 +207,9 @@ class Story:
         self._screen.line("What the lock does is shown here. Ctrl-C stops everything;")
         self._screen.line("the next start finds the lock paired (--fresh forgets it).")
 
-    def _check_log(self) -> None:
-        """Raise DemoError if the integration has left more than its presence in the log."""
-        for line in self._log.read_text(errors="replace").splitlines():
-            if "secure_pair" in line and "We found a custom integration" not in line:
-                raise DemoError("Home Assistant complains about the integration", self._log)
+
+def check_log(log: Path) -> None:
+    """Raise DemoError if the integration has left more than its presence in the log."""
+    for line in log.read_text(errors="replace").splitlines():
+        if "secure_pair" in line and "We found a custom integration" not in line:
+            raise DemoError("Home Assistant complains about the integration", log)

@@ -391,6 +391,23 @@ async def test_a_slow_browser_sees_how_it_ends(
         assert (last["step_id"], last["errors"]) == ("label", {"base": "claim_refused"})
 
 
+async def test_a_closed_browser_does_not_stop_the_stages(
+    hass: HomeAssistant,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It never asks; whoever opens the dialog again finds the end."""
+    monkeypatch.setattr(pairing_flow, "LOOK_SECONDS", 0.01)
+    result = await submit_until(hass, await start(hass), answers, "label")
+    flow_id = result["flow_id"]
+    await hass.config_entries.flow.async_configure(flow_id, answers.for_step("label"))
+    await until(lambda: hass.config_entries.flow.async_get(flow_id)["step_id"] == "paired")
+    result = await hass.config_entries.flow.async_configure(flow_id)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
 async def test_asked_twice_at_the_end(
     hass: HomeAssistant, answers: Answers, virtual_lock: VirtualLock
 ) -> None:

@@ -1,0 +1,116 @@
+"""A first pairing, key service included."""
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import aiohttp
+from homeassistant.core import HomeAssistant
+from yarl import URL
+
+from cloud_stub.accounts import add_account, add_terminal
+from cloud_stub.devices import add_device
+from cloud_stub.registration import parse_registration
+from cloud_stub.store import open_store
+from custom_components.secure_pair.connection import Connection
+from custom_components.secure_pair.key_service import KeyService
+from custom_components.secure_pair.key_store import KeyStore, TerminalToken
+from custom_components.secure_pair.pairing import negotiate
+from custom_components.secure_pair.protocol import keys
+from custom_components.secure_pair.protocol.crypto import PRIMITIVES
+from custom_components.secure_pair.protocol.label import LabelKeys
+from custom_components.secure_pair.protocol.secret import Secret
+from custom_components.secure_pair.protocol.sessions import PairedDevice
+from device_stub.appliances.parts import OnOff
+from device_stub.device import Device
+from device_stub.factory import FactoryData, NewDevice
+from device_stub.server import running as running_device
+from device_stub.store import Store
+from secure_pair_protocol.model.switching import Switch
+
+from .homekit import running_homekit
+from .measuring import Effort, Row, Sample, in_turns
+from .serving import serving
+
+ID = "aabbccddee02"
+MODEL = "Virtual plug"
+
+
+async def measure(effort: Effort) -> list[Row]:
+    """Pair again and again; whoever was paired before has been forgotten."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="secure-pair-bench-")))
+        pair = await _secure_pair(stack, folder)
+        homekit = await stack.enter_async_context(running_homekit())
+        return [
+            await in_turns(
+                "pairing, key service included",
+                _sample(pair),
+                {"HomeKit pair-setup": _sample(homekit.pair, homekit.forget)},
+                counts="from the stretched code on: connection, claim and authorization over HTTP"
+                " at a key service in a process of its own, all seven steps, durable at both"
+                " ends and at the key service; beside pair-setup from the PIN on, connection"
+                " included",
+                unit="ms",
+                aim=8,
+                rounds=effort.of(40),
+            )
+        ]
+
+
+def _sample(pair: Callable[[], Awaitable[object]], forget: Callable[[], object] = int) -> Sample:
+    async def sample() -> float:
+        forget()
+        start = perf_counter()
+        await pair()
+        return (perf_counter() - start) * 1e3
+
+    return sample
+
+
+async def _secure_pair(stack: AsyncExitStack, folder: Path) -> Callable[[], Awaitable[object]]:
+    """Start a key service and a device; return what pairs the device."""
+    code_key = Secret(os.urandom(32))
+    initial_key, pairing_secret = (
+        Secret(os.urandom(32)),
+        keys.pairing_secret(PRIMITIVES, code_key, ID),
+    )
+    proof = keys.claim_proof(PRIMITIVES, code_key, ID)
+    made = NewDevice(
+        FactoryData(ID, initial_key, pairing_secret, MODEL, "Plug"),
+        None,
+        keys.claim_hash(PRIMITIVES, ID, proof),
+    )
+    async with open_store(folder / "cloud") as store:
+        await add_account(store, "owner")
+        issued = await add_terminal(store, "owner")
+        await add_device(store, parse_registration(made.registration))
+    _, url = await stack.enter_async_context(serving(folder / "cloud", None, 1))
+    device = Device(made.data, [OnOff(Switch(key="switch"))], Store(folder / "device.json", ID))
+    server = await stack.enter_async_context(running_device(device))
+    http = await stack.enter_async_context(aiohttp.ClientSession())
+    token = TerminalToken(Secret(issued.token.reveal()), issued.terminal_id)
+    service = KeyService(http, URL(url), token.token)
+    key_store = KeyStore(HomeAssistant(str(folder)), folder / "keys" / "terminal.json")
+
+    async def pair() -> None:
+        label = LabelKeys(
+            keys.pairing_secret(PRIMITIVES, code_key, ID),
+            keys.claim_proof(PRIMITIVES, code_key, ID),
+        )
+        template = PairedDevice(ID, url, issued.terminal_id, label.pairing_secret)
+        connection = await Connection.open("127.0.0.1", server.port, ID)
+        paired = await negotiate(
+            connection,
+            template,
+            service,
+            lambda rule: key_store.pair_device(template, rule, token),
+            label=label,
+            on_stage=lambda _: None,
+        )
+        await paired.link.close()
+
+    return pair

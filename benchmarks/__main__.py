@@ -20,10 +20,8 @@ NAMES = (
     "states",
     "pictures",
     "home",
-    "restart",
     "start",
     "key_service",
-    "many",
 )
 """Each a module with a coroutine `measure`, which returns its rows."""
 

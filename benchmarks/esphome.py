@@ -62,6 +62,24 @@ class EspHome:
         self.on = False
         self.port = 0
         self.connections: set[_Connection] = set()
+        self._answers: dict[type, Any] = {
+            api_pb2.HelloRequest: api_pb2.HelloResponse(
+                api_version_major=1, api_version_minor=10, server_info="virtual", name=name
+            ),
+            api_pb2.AuthenticationRequest: api_pb2.AuthenticationResponse(),
+            api_pb2.DeviceInfoRequest: api_pb2.DeviceInfoResponse(
+                name=name,
+                friendly_name=name.capitalize(),
+                mac_address=mac,
+                esphome_version="2026.10.0",
+                model="virtual",
+                manufacturer="Espressif",
+                api_encryption_supported=True,
+            ),
+            api_pb2.DeviceCapabilitiesRequest: api_pb2.DeviceCapabilitiesResponse(),
+            api_pb2.PingRequest: api_pb2.PingResponse(),
+            api_pb2.DisconnectRequest: api_pb2.DisconnectResponse(),
+        }
         self._server: asyncio.Server | None = None
 
     @property
@@ -92,26 +110,6 @@ class EspHome:
     def answers(self, request: Any) -> list[Any]:
         """Return what a device says to a message."""
         match request:
-            case api_pb2.HelloRequest():
-                return [
-                    api_pb2.HelloResponse(
-                        api_version_major=1, api_version_minor=10, server_info="x", name=self.name
-                    )
-                ]
-            case api_pb2.AuthenticationRequest():
-                return [api_pb2.AuthenticationResponse()]
-            case api_pb2.DeviceInfoRequest():
-                return [
-                    api_pb2.DeviceInfoResponse(
-                        name=self.name,
-                        friendly_name=self.name.capitalize(),
-                        mac_address=self.mac,
-                        esphome_version="2026.10.0",
-                        model="virtual",
-                        manufacturer="Espressif",
-                        api_encryption_supported=True,
-                    )
-                ]
             case api_pb2.ListEntitiesRequest():
                 return [
                     api_pb2.ListEntitiesSwitchResponse(object_id="switch", key=KEY, name="Switch"),
@@ -122,13 +120,8 @@ class EspHome:
             case api_pb2.SwitchCommandRequest():
                 self.on = request.state
                 return [self.state()]
-            case api_pb2.PingRequest():
-                return [api_pb2.PingResponse()]
-            case api_pb2.DeviceCapabilitiesRequest():
-                return [api_pb2.DeviceCapabilitiesResponse()]
-            case api_pb2.DisconnectRequest():
-                return [api_pb2.DisconnectResponse()]
-        return []
+        answer = self._answers.get(type(request))
+        return [] if answer is None else [answer]
 
     def state(self) -> Any:
         """Return the switch's state."""

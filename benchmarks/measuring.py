@@ -110,8 +110,8 @@ async def in_turns(
     """Let all take turns, each round beginning with another one, after one round for nothing."""
     contenders = {"": ours, **peers}
     costs: dict[str, list[float]] = {name: [] for name in contenders}
-    for name in contenders:
-        await contenders[name]()
+    for sample in contenders.values():
+        await sample()
     gc.collect()
     order = list(contenders)
     for _ in range(rounds):

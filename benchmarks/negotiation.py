@@ -4,6 +4,7 @@ import os
 from base64 import b64encode
 
 from aioesphomeapi.noise import NoiseHandshake
+
 from tests.protocol.roles import Cloud, Device, Terminal, negotiate
 
 from .esphome import PROLOGUE, Responder

@@ -7,7 +7,7 @@ mirror and commander, so that it does what the peers' libraries do.
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from custom_components.secure_pair.protocol.envelope import (
     AnyFromDevice,
     Description,
     Outcome,
+    Picture,
     States,
 )
 from custom_components.secure_pair.protocol.errors import SecurePairError
@@ -30,6 +31,7 @@ from custom_components.secure_pair.protocol.secret import Secret
 from custom_components.secure_pair.protocol.sessions import StoredSession
 from device_stub.appliances.parts import OnOff
 from device_stub.device import Device
+from device_stub.entity import AnyEntity
 from device_stub.factory import make_device
 from device_stub.server import Server
 from device_stub.server import running as running_device
@@ -62,12 +64,12 @@ async def pair(device: Device, terminal_id: bytes = TERMINAL_ID) -> StoredSessio
 
 
 @asynccontextmanager
-async def running_plug() -> AsyncGenerator[Plug]:
-    """Run the device on this loop."""
+async def running_plug(*further: AnyEntity) -> AsyncGenerator[Plug]:
+    """Run the device on this loop, with further entities beside its switch."""
     made = make_device("aabbccddee01", "Virtual plug", "Plug", label=False)
     with TemporaryDirectory(prefix="secure-pair-bench-") as folder:
         store = Store(Path(folder) / "plug.json", made.data.device_id)
-        device = Device(made.data, [OnOff(Switch(key="switch"))], store)
+        device = Device(made.data, [OnOff(Switch(key="switch")), *further], store)
         async with running_device(device) as server:
             yield Plug(device, server, await pair(device))
 
@@ -80,6 +82,8 @@ class Terminal:
     mirror: Mirror = field(default_factory=lambda: Mirror("plug"))
     waiting: asyncio.Future[None] | None = None
     """For the next state."""
+    on_picture: Callable[[], None] = int
+    """Called when a picture has come."""
 
     def __post_init__(self) -> None:
         """Be ready for commands."""
@@ -121,6 +125,8 @@ class Terminal:
                     self.waiting = None
             case Outcome():
                 self.commander.receive(message)
+            case Picture():
+                self.on_picture()
             case Description():
                 self.mirror.describe(message)
 

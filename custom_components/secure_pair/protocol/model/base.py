@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection
 from enum import StrEnum
+from functools import cache
 from math import isfinite
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -142,10 +143,17 @@ def check_pattern(pattern: str | None) -> None:
 def decode[S: Struct](raw: Raw, kind: type[S]) -> S:
     """Return the struct; raises SecurePairError (malformed), which says where."""
     try:
-        decoded = msgspec.msgpack.decode(raw, type=kind)
+        decoded: S = _decoder(kind).decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SecurePairError(Failure.MALFORMED, str(error)) from error
-    for name, value in msgspec.structs.asdict(decoded).items():
+    for place, value in enumerate(msgspec.structs.astuple(decoded)):
         if isinstance(value, float) and not isfinite(value):
+            name = kind.__struct_fields__[place]
             raise SecurePairError(Failure.MALFORMED, f"{value} - at `$.{name}`")
     return decoded
+
+
+@cache
+def _decoder(kind: type[Struct]) -> msgspec.msgpack.Decoder[Any]:
+    """Return the one decoder of a kind: to make one takes longer than to use it."""
+    return msgspec.msgpack.Decoder(kind)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from secure_pair_protocol import model
 from secure_pair_protocol.commands import CommandTable, Verdict
@@ -57,6 +58,8 @@ class Commands:
         self._entities = entities
         self._lines: dict[AnyEntity, _Line] = {}
         """Of those entities that have something to do."""
+        self._accepted: list[_Line] = []
+        """Those of them that have not begun."""
         self._up = up
         self._report = report
         self._boot = b""
@@ -76,12 +79,13 @@ class Commands:
             if task is not None
         ]
         self._lines.clear()
+        self._accepted.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def receive(self, terminal_id: bytes, message: Command | Question) -> Verdict:
-        """Return what to answer; a command that has to run follows those before it."""
+        """Return what to answer; a command that has to run waits for `go_on`."""
         entity = self._entities.get(message.entity)
         action = None if entity is None else _decode(entity, message)
         max_age = DEFAULT_MAX_AGE
@@ -102,6 +106,12 @@ class Commands:
         self._add(entity, _Order(terminal_id, message.id, table, action, until))
         return verdict
 
+    def go_on(self) -> None:
+        """Begin what was accepted, now that it is answered; what takes no time is done then."""
+        lines, self._accepted = self._accepted, []
+        for line in lines:
+            line.worker = _start(self._work(line))
+
     def _table(self, terminal_id: bytes) -> CommandTable:
         """Return the terminal's table; it outlives renewals, being the terminal's own."""
         table = self._tables.pop(terminal_id, None)
@@ -116,7 +126,7 @@ class Commands:
     def _add(self, entity: AnyEntity, order: _Order) -> None:
         if (line := self._lines.get(entity)) is None:
             line = self._lines[entity] = _Line(entity)
-            line.worker = asyncio.create_task(self._work(line))
+            self._accepted.append(line)
         elif entity.interrupts(order.action):
             while line.orders:
                 self._void(line.orders.popleft())
@@ -141,13 +151,14 @@ class Commands:
 
     async def _carry_out(self, line: _Line, order: _Order) -> Ending:
         by = f"terminal {order.terminal_id[:4].hex()}"
-        line.running = asyncio.create_task(line.entity.carry_out(order.action, by))
+        line.running = running = _start(line.entity.carry_out(order.action, by))
         try:
-            # Not the task itself: its being cancelled is not this one's.
-            await asyncio.wait([line.running])
-            if line.running.cancelled():
+            if not running.done():
+                # Not the task itself: its being cancelled is not this one's.
+                await asyncio.wait([running])
+            if running.cancelled():
                 return Failed("interrupted")
-            return line.running.result()
+            return running.result()
         except Exception:
             # Whatever a kind of device does wrong, its terminals get an answer.
             _LOGGER.exception("%s could not carry out a command", line.entity.entity.key)
@@ -159,6 +170,11 @@ class Commands:
         """It did not run, and never will."""
         order.table.finish(order.command_id, Result.VOID)
         self._report(order.terminal_id, order.command_id, Verdict(Result.VOID))
+
+
+def _start[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin at once: what need not wait is done when this returns."""
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
 
 
 def _decode(entity: AnyEntity, message: Command | Question) -> Action | None:

@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
             return
         self._reader.feed(data)
         self._take()
+        self._flush()
 
     @override
     def eof_received(self) -> None:

@@ -95,6 +95,7 @@ class LiveConnection:
             case Command(id=number) | Question(id=number):
                 verdict = device.commands.receive(self.session.terminal_id, message)
                 self.send(Outcome(device.up, number, verdict.result, verdict.code, verdict.text))
+                device.commands.go_on()
             case Ping():
                 self.send(Pong(device.up))
             case PictureRequest():

@@ -12,7 +12,8 @@ from .homekit import running_homekit
 from .measuring import Effort, Row, Sample, in_turns, milliseconds
 from .plug import Terminal, running_plug
 
-TIMES = 100
+TIMES = 10
+"""Of few: a device remembers 1,024 commands until they are too old, and is busy beyond."""
 
 
 async def measure(effort: Effort) -> list[Row]:

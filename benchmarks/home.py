@@ -23,7 +23,7 @@ from .house import (
 from .measuring import Effort, Row, Sample, in_turns
 from .plug import running_plug
 
-TIMES = 20
+TIMES = 10
 
 
 async def measure(effort: Effort) -> list[Row]:

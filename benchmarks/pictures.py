@@ -11,7 +11,7 @@ from secure_pair_protocol.model.reporting import Camera
 from .measuring import Effort, Row, Sample, in_turns
 from .plug import Terminal, running_plug
 
-TIMES = 50
+TIMES = 5
 PICTURE_SIZE = 128 * 1024
 
 

@@ -47,14 +47,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
         ) from error
     entry.runtime_data = coordinator
     entry.async_on_unload(coordinator.stop)
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.platforms.set_up(PLATFORMS)
     coordinator.troubles.tell_untold()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> bool:
     """Take the entities away, then the connection."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    return await entry.runtime_data.platforms.unload()
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> None:

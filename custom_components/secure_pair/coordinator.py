@@ -23,6 +23,7 @@ from .key_service import KeyService, key_service_at
 from .key_store import KeyStore
 from .link import Link
 from .mirror import Mirror
+from .platforms import Platforms
 from .protocol import model
 from .protocol.envelope import (
     Answer,
@@ -87,6 +88,7 @@ class DeviceCoordinator:
         self.entry = entry
         self.device_id: str = entry.data[CONF_DEVICE_ID]
         self.mirror = Mirror(entry.title)
+        self.platforms = Platforms(hass, entry, self.mirror)
         self.registry_id: str = entry.data.get(CONF_REGISTRY_ID, self.device_id)
         self.devices = Devices(hass, entry.entry_id, self.registry_id, self.mirror)
         self.unclear: set[str] = set()
@@ -103,7 +105,7 @@ class DeviceCoordinator:
         self._loss_logged = False
         self._session_listeners: set[CALLBACK_TYPE] = set()
         self._bound: dict[str, BoundEntity] = {}
-        self._platforms: list[AddEntity] = []
+        self._adders: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
         self._requests = Requests()
 
@@ -240,6 +242,7 @@ class DeviceCoordinator:
                 bound.redescribe(entity)
         for entity in changes.added:
             self.add(entity)
+        self.platforms.follow()
 
     def _take_states(self, link: Link, states: States) -> None:
         changed = self.mirror.update(states)
@@ -304,14 +307,14 @@ class DeviceCoordinator:
     @callback
     def add_platform(self, add: AddEntity) -> None:
         """Give every entity of the device to a platform, now and later."""
-        self._platforms.append(add)
+        self._adders.append(add)
         for entity in list(self.mirror.entities.values()):
             add(entity)
 
     @callback
     def add(self, entity: Entity) -> None:
         """Have one entity added, by the platform that it is for."""
-        for add in self._platforms:
+        for add in self._adders:
             add(entity)
 
     @callback

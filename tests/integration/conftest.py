@@ -16,7 +16,6 @@ from homeassistant.config_entries import (
     ConfigEntry,
     OptionsFlowManager,
 )
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowManager
 
@@ -245,9 +244,6 @@ async def house(
 ) -> House:
     """The lock, paired through the attacker; whoever waits between two tries waits shortly."""
     monkeypatch.setattr("custom_components.secure_pair.reconnect.MAX_SECONDS", 0.01)
-    # The kinds of entity that a lock has: to set up all others takes a while.
-    kinds = (Platform.BUTTON, Platform.EVENT, Platform.LOCK, Platform.SENSOR)
-    monkeypatch.setattr("custom_components.secure_pair.PLATFORMS", kinds)
     entry = await pair(hass, replace(answers, port=attacker.port))
     lock, device, server = virtual_lock.lock, virtual_lock.device, virtual_lock.server
     house = House(hass, entry, device, lock, server, attacker, until)

@@ -8,15 +8,21 @@ import pytest
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_platform import async_get_platforms
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 from syrupy.filters import props
 
 from custom_components.secure_pair import PLATFORMS
+from custom_components.secure_pair.const import DOMAIN
+from device_stub.appliances.parts import OnOff
 from device_stub.appliances.zoo import Zoo
+from device_stub.device import Device
+from device_stub.lock import DoorLock
+from secure_pair_protocol.model.switching import Switch
 
-from .conftest import InstallAppliance
+from .conftest import Install, InstallAppliance
 from .home import Home
 from .zoo_calls import CALLS, NOT_A_COMMAND, REFUSALS
 
@@ -124,3 +130,21 @@ async def test_refusals_are_translated_and_change_nothing(
         assert (error.translation_domain, error.translation_key) == (domain, translation), data
         assert str(error) != translation
     assert before == {key: entity.state for key, entity in home.device.entities.items()}
+
+
+async def test_kind_that_comes_later(hass: HomeAssistant, install: Install) -> None:
+    """Its platform is set up then, and goes with the others."""
+
+    def platforms() -> set[str]:
+        return {platform.domain for platform in async_get_platforms(hass, DOMAIN)}
+
+    home = await install(lambda data, store: Device(data, [DoorLock(key="lock")], store))
+    assert platforms() == {"button", "event", "lock", "sensor"}
+    home.device.add(OnOff(Switch(key="lamp", name="Lamp"), on=True))
+    await home.settle()
+    assert home.state("lamp") == "on"
+    assert platforms() == {"button", "event", "lock", "sensor", "switch"}
+    await home.call("switch.turn_off", "lamp")
+    assert home.state("lamp") == "off"
+    assert await hass.config_entries.async_unload(home.entry.entry_id)
+    assert platforms() == set()

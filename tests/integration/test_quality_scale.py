@@ -250,7 +250,8 @@ def test_mypy_is_strict() -> None:
 def test_setup_connects_before_it_says_yes() -> None:
     setup = functions("__init__")["async_setup_entry"]
     (start,) = calls(setup, "start")
-    (forward,) = calls(setup, "async_forward_entry_setups")
+    (forward,) = calls(setup, "set_up")
+    assert list(calls(tree("platforms"), "async_forward_entry_setups"))
     assert start.lineno < forward.lineno
     source = ast.unparse(setup)
     assert "ConfigEntryNotReady" in source
@@ -262,7 +263,8 @@ def test_setup_connects_before_it_says_yes() -> None:
 
 @promised("config-entry-unloading")
 def test_unload() -> None:
-    assert list(calls(functions("__init__")["async_unload_entry"], "async_unload_platforms"))
+    assert list(calls(functions("__init__")["async_unload_entry"], "unload"))
+    assert list(calls(tree("platforms"), "async_unload_platforms"))
 
 
 @promised("integration-owner")

@@ -22,6 +22,7 @@ NAMES = (
     "home",
     "start",
     "key_service",
+    "many",
 )
 """Each a module with a coroutine `measure`, which returns its rows."""
 

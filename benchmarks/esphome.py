@@ -104,6 +104,10 @@ class EspHome:
         if self._server is not None:
             self._server.close()
             self._server = None
+        self.drop_connections()
+
+    def drop_connections(self) -> None:
+        """Cut off all connections, as a broken network does."""
         for connection in tuple(self.connections):
             connection.transport.abort()
 

@@ -24,7 +24,7 @@ from .protocol.errors import Failure, SecurePairError
 from .protocol.keys import EMPTY_PAIRING_SECRET
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
-from .reconnect import Losses
+from .reconnect import Losses, Turns
 
 VERSION: Final = 1
 
@@ -91,6 +91,8 @@ class KeyStore:
         self._lock = asyncio.Lock()
         self._content: _Content | None = None
         self._handshakes: dict[str, asyncio.Lock] = {}
+        self.turns = Turns()
+        """Of all devices, to begin a connection."""
         self.losses: dict[str, Losses] = {}
         """Of each device, and not stored: while Home Assistant runs, however often an entry
         is set up meanwhile."""

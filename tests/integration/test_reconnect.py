@@ -8,8 +8,10 @@ from custom_components.secure_pair.reconnect import (
     LOSS_SECONDS,
     MAX_SECONDS,
     NEGOTIATION_SECONDS,
+    TURN_SECONDS,
     Backoff,
     Losses,
+    Turns,
 )
 from custom_components.secure_pair.renewal import Schedule
 
@@ -33,6 +35,16 @@ def test_backoff() -> None:
     assert delays[-1] == MAX_SECONDS
     assert 0 < backoff.delay(0) == 0.75 * MAX_SECONDS < backoff.delay(0.999) < 1.25 * MAX_SECONDS
     assert Backoff().delay(0.999) == 0
+
+
+def test_turns() -> None:
+    """One alone need not wait; of many at the same moment each waits for those before it."""
+    turns = Turns()
+    assert turns.take(100) == 0
+    assert [turns.take(100) for _ in range(3)] == pytest.approx(
+        [TURN_SECONDS, 2 * TURN_SECONDS, 3 * TURN_SECONDS]
+    )
+    assert turns.take(101) == 0
 
 
 def test_first_loss() -> None:

@@ -8,7 +8,7 @@ outcome is unclear, and said so.
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
@@ -48,13 +48,20 @@ class _Pending:
     command: Command
     deadline: float
     """The loop's time after which the wish is not fresh any more."""
-    caller: asyncio.Future[Result | Outcome]
+    end: float
+    """The loop's time after which nobody waits any more."""
+    loop: asyncio.AbstractEventLoop
+    caller: asyncio.Future[Result | Outcome] = field(init=False)
     timer: asyncio.TimerHandle | None = None
     is_unclear: bool = False
 
+    def __post_init__(self) -> None:
+        self.caller = self.loop.create_future()
+
     def call_later(self, seconds: float, action: Callable[[_Pending], None]) -> None:
         self.cancel_timer()
-        self.timer = asyncio.get_running_loop().call_later(seconds, action, self)
+        at = min(self.loop.time() + seconds, self.end)
+        self.timer = self.loop.call_at(at, action, self)
 
     def cancel_timer(self) -> None:
         if self.timer is not None:
@@ -90,15 +97,11 @@ class Commander:
             entity.key,
             msgspec.Raw(envelope.encode(action)),
         )
-        pending = _Pending(command, self._loop.time() + max_age, self._loop.create_future())
+        now = self._loop.time()
+        pending = _Pending(command, now + max_age, now + LONGEST_SECONDS, self._loop)
         self._pending[command.id] = pending
         self._send(pending)
-        try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                return await pending.caller
-        except TimeoutError:
-            self._forget(pending)
-            return Result.UNKNOWN
+        return await pending.caller
 
     def linked(self, link: Link) -> None:
         """Clear up, on a new connection, what became of everything under way."""
@@ -139,7 +142,10 @@ class Commander:
         self._pending.clear()
 
     def _send(self, pending: _Pending) -> None:
-        if self._ask(pending):
+        if self._loop.time() >= pending.end:
+            self._forget(pending)
+            pending.answer(Result.UNKNOWN)
+        elif self._ask(pending):
             pending.call_later(ANSWER_SECONDS, self._doubt)
         else:
             pending.cancel_timer()
@@ -174,7 +180,7 @@ class Commander:
         """Note whether it is known what becomes of a command; another may be unclear still."""
         pending.is_unclear = not clear
         entity = pending.command.entity
-        unclear = any(
+        unclear = not clear or any(
             other.is_unclear and other.command.entity == entity for other in self._pending.values()
         )
         self._on_clarity(entity, clear=not unclear)

@@ -106,7 +106,7 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         """Say that nothing here depends on it: Home Assistant 2026.11 and later ask for that."""
 
     def _show_newest(self) -> None:
-        kind = model.KINDS[model.kind_name(self.described)].state
+        kind = model.kind_of(self.described).state
         if kind is None:
             return
         key = self.described.key

@@ -30,6 +30,7 @@ __all__ = [
     "decode_further_device",
     "decode_state",
     "kind_name",
+    "kind_of",
     "reporting",
     "state_key",
     "switching",
@@ -77,6 +78,8 @@ KINDS: dict[str, Kind] = {
 }
 """Every kind that this version knows, by its tag."""
 
+_KIND_OF = {kind.entity: kind for kind in KINDS.values()}
+
 
 class _EntityHead(Struct, frozen=True):
     kind: str
@@ -90,6 +93,11 @@ class _Head(Struct, frozen=True):
 def kind_name(entity: Entity) -> str:
     """Return the tag of an entity's kind."""
     return str(entity.__struct_config__.tag)
+
+
+def kind_of(entity: Entity) -> Kind:
+    """Return an entity's kind."""
+    return _KIND_OF[type(entity)]
 
 
 def decode_entity(raw: Raw) -> Entity:
@@ -115,7 +123,7 @@ def state_key(raw: Raw) -> str:
 
 def decode_state(raw: Raw, entity: Entity) -> State:
     """Return the entity's state; raises SecurePairError (malformed, out_of_range)."""
-    if (state := KINDS[kind_name(entity)].state) is None:
+    if (state := kind_of(entity).state) is None:
         raise SecurePairError(Failure.MALFORMED, "this kind has no state")
     decoded = decode(raw, state)
     try:
@@ -132,6 +140,6 @@ def decode_event(raw: Raw) -> Event:
 
 def decode_action(raw: Raw, entity: Entity) -> Action:
     """Return what the entity shall do; raises SecurePairError (malformed)."""
-    if (action := KINDS[kind_name(entity)].action) is None:
+    if (action := kind_of(entity).action) is None:
         raise SecurePairError(Failure.MALFORMED, "this kind takes no commands")
     return decode(raw, action)

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import aiohttp
+from aiohomekit.exceptions import AuthenticationError
 from homeassistant.core import HomeAssistant
 from yarl import URL
 
@@ -31,12 +31,13 @@ from device_stub.server import running as running_device
 from device_stub.store import Store
 from secure_pair_protocol.model.switching import Switch
 
-from .homekit import running_homekit
-from .measuring import Effort, Row, Sample, in_turns
+from .homekit import HomeKit, running_homekit
+from .measuring import Effort, Row, Sample, in_turns, milliseconds
 from .serving import serving
 
 ID = "aabbccddee02"
 MODEL = "Virtual plug"
+TRIES = 5
 
 
 async def measure(effort: Effort) -> list[Row]:
@@ -48,12 +49,12 @@ async def measure(effort: Effort) -> list[Row]:
         return [
             await in_turns(
                 "pairing, key service included",
-                _sample(pair),
-                {"HomeKit pair-setup": _sample(homekit.pair, homekit.forget)},
+                milliseconds(pair),
+                {"HomeKit pair-setup": _homekit(homekit)},
                 counts="from the stretched code on: connection, claim and authorization over HTTP"
                 " at a key service in a process of its own, all seven steps, durable at both"
                 " ends and at the key service; beside pair-setup from the PIN on, connection"
-                " included",
+                " included (the one in some hundred that fails of itself is repeated)",
                 unit="ms",
                 aim=8,
                 rounds=effort.of(40),
@@ -61,12 +62,16 @@ async def measure(effort: Effort) -> list[Row]:
         ]
 
 
-def _sample(pair: Callable[[], Awaitable[object]], forget: Callable[[], object] = int) -> Sample:
+def _homekit(homekit: HomeKit) -> Sample:
+    pair = milliseconds(homekit.pair)
+
     async def sample() -> float:
-        forget()
-        start = perf_counter()
-        await pair()
-        return (perf_counter() - start) * 1e3
+        for _ in range(TRIES):
+            homekit.forget()
+            with suppress(AuthenticationError):
+                return await pair()
+        msg = "HomeKit cannot pair"
+        raise RuntimeError(msg)
 
     return sample
 

@@ -29,9 +29,8 @@ from .const import (
     DOMAIN,
 )
 from .coordinator import SecurePairConfigEntry
-from .discovery import announced
+from .discovery import Address, announced
 from .farewell import schedule_farewells
-from .keeper import Address
 from .key_service_flow import KEY_SERVICE_SCHEMA
 from .key_store import get_key_store
 from .pairing import Paired

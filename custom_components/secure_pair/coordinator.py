@@ -17,8 +17,8 @@ from homeassistant.util import dt as dt_util
 from .commander import Commander
 from .const import CONF_DEVICE_ID, CONF_REGISTRY_ID, CONF_RENEW, DOMAIN, LOGGER
 from .devices import Devices
-from .discovery import announced_address
-from .keeper import Address, SessionKeeper
+from .discovery import Address, announced_address
+from .keeper import SessionKeeper
 from .key_service import KeyService, key_service_at
 from .key_store import KeyStore
 from .link import Link

@@ -1,11 +1,21 @@
 """Where devices say that they are: not believed before a session was resumed there."""
 
+from dataclasses import dataclass
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .keeper import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a device is."""
+
+    host: str
+    port: int
+
 
 _ANNOUNCED: HassKey[dict[str, Address]] = HassKey(f"{DOMAIN}.announced")
 

@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .connection import ANSWER_SECONDS, Connection
 from .const import DOMAIN, LOGGER
-from .keeper import Address
+from .discovery import Address
 from .key_store import KeyStore, Tombstone, get_key_store
 from .link import Link, resume
 from .protocol import envelope

@@ -8,12 +8,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 from .connection import Connection
 from .const import LOGGER
+from .discovery import Address
 from .key_service import KeyService
 from .key_store import KeyStore
 from .link import Link, resume
@@ -72,14 +72,6 @@ class Device(Protocol):
 
     def found(self, address: Address) -> None:
         """Hear at which of the addresses a session was resumed or made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a device is."""
-
-    host: str
-    port: int
 
 
 type GetKeyService = Callable[[PairedDevice], Awaitable[KeyService]]

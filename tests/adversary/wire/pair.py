@@ -17,7 +17,8 @@ from homeassistant.core import HomeAssistant
 
 from custom_components.secure_pair.commander import Commander
 from custom_components.secure_pair.connection import Connection
-from custom_components.secure_pair.keeper import Address, SessionKeeper
+from custom_components.secure_pair.discovery import Address
+from custom_components.secure_pair.keeper import SessionKeeper
 from custom_components.secure_pair.key_service import AuthorizationAnswer, KeyService
 from custom_components.secure_pair.key_store import KeyStore, _Content
 from custom_components.secure_pair.link import Link

@@ -4,6 +4,7 @@ Run it with the test environment's Python.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,28 @@ from msgspec.inspect import (
     type_info,
 )
 
+from cloud_stub.wire import AuthorizeAnswer, AuthorizeRequest
+from secure_pair_protocol.envelope import Welcome
 from secure_pair_protocol.errors import REFUSALS, Failure
+from secure_pair_protocol.handshake import STAGES, Stage
+from secure_pair_protocol.messages import (
+    AuthenticationRequest,
+    Challenge,
+    DeviceKey,
+    Greeting,
+    Message,
+    Resume,
+    ResumeAnswer,
+)
 from secure_pair_protocol.model import KINDS
 from secure_pair_protocol.model.base import Action, Entity, Event, State
+
+REPLIES = {
+    Stage.CHALLENGED: Challenge,
+    Stage.ANSWERED: DeviceKey,
+    Stage.RESUMING: ResumeAnswer,
+}
+"""What a device says when it has come to a stage."""
 
 FILE = Path(__file__).parent.parent / "docs" / "protocol.md"
 VECTORS = FILE.with_name("vectors.json")
@@ -37,6 +57,8 @@ VECTORS = FILE.with_name("vectors.json")
 def tables() -> dict[str, str]:
     """Return each table by the name of its marker in the document."""
     return {
+        "negotiation": _sequence(AuthenticationRequest),
+        "resumption": _sequence(Resume),
         "examples": _examples(),
         "kinds": _kinds(),
         "failures": _failures(),
@@ -51,6 +73,34 @@ def document(text: str) -> str:
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}{table}{end}{rest.partition(end)[2]}"
     return text
+
+
+def _sequence(first: type[Message]) -> str:
+    """Draw a handshake by the device's own state machine, from its first message to records."""
+    lines = ["```mermaid", "sequenceDiagram", "    participant T as terminal"]
+    lines.append("    participant D as device")
+    if first is AuthenticationRequest:
+        lines.append("    participant C as key service")
+    lines.append(_arrow("D", "T", "Greeting", Greeting.__struct_fields__))
+    stage, message = Stage.GREETED, first
+    while True:
+        lines.append(_arrow("T", "D", message.__name__, message.__struct_fields__))
+        stage = STAGES[stage, message]
+        if stage is Stage.ESTABLISHED:
+            break
+        reply = REPLIES[stage]
+        lines.append(_arrow("D", "T", reply.__name__, reply.__struct_fields__))
+        if reply is Challenge:
+            lines.append(_arrow("T", "C", "authorize", AuthorizeRequest.model_fields))
+            lines.append(_arrow("C", "T", "grant", AuthorizeAnswer.model_fields))
+        (message,) = (message for at, message in STAGES if at is stage)
+    lines.append(_arrow("D", "T", "the first record, Welcome", Welcome.__struct_fields__))
+    return "\n".join([*lines, "```", ""])
+
+
+def _arrow(sender: str, receiver: str, name: str, fields: Iterable[str]) -> str:
+    spelled = ", ".join(field.replace("_", " ") for field in fields)
+    return f"    {sender}->>{receiver}: {name}: {spelled}"
 
 
 def _examples() -> str:

@@ -104,6 +104,7 @@ class DeviceCoordinator:
         self._former: Address | None = None
         self._loss_logged = False
         self._session_listeners: set[CALLBACK_TYPE] = set()
+        self._pong_listeners: set[CALLBACK_TYPE] = set()
         self._bound: dict[str, BoundEntity] = {}
         self._adders: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
@@ -207,7 +208,7 @@ class DeviceCoordinator:
             case Notice():
                 self._take_notice(message)
             case Pong():
-                self._update_session()
+                _call(self._pong_listeners)
             case Closing(code=code):
                 LOGGER.debug("%s: the device closes: %s", self.entry.title, code)
                 if code == Failure.TERMINAL_REVOKED:
@@ -300,9 +301,14 @@ class DeviceCoordinator:
         self._session_listeners.add(listener)
         return lambda: self._session_listeners.discard(listener)
 
+    @callback
+    def listen_pongs(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener at each sign of life; returns how to stop."""
+        self._pong_listeners.add(listener)
+        return lambda: self._pong_listeners.discard(listener)
+
     def _update_session(self) -> None:
-        for listener in list(self._session_listeners):
-            listener()
+        _call(self._session_listeners)
 
     @callback
     def add_platform(self, add: AddEntity) -> None:
@@ -388,3 +394,8 @@ class DeviceCoordinator:
     def _update_all(self) -> None:
         for bound in list(self._bound.values()):
             bound.update()
+
+
+def _call(listeners: set[CALLBACK_TYPE]) -> None:
+    for listener in list(listeners):
+        listener()

@@ -19,6 +19,7 @@ class SessionSensorDescription(SensorEntityDescription):
     """One thing that is known of a session."""
 
     value: Callable[[DeviceCoordinator], datetime | float | None]
+    changes_while_idle: bool = False
 
 
 def _negotiated(coordinator: DeviceCoordinator) -> datetime | None:
@@ -64,6 +65,7 @@ SESSION_SENSORS = (
         suggested_display_precision=0,
         entity_registry_enabled_default=False,
         value=_age,
+        changes_while_idle=True,
     ),
     SessionSensorDescription(
         key="connected_since",
@@ -79,6 +81,7 @@ SESSION_SENSORS = (
         suggested_display_precision=1,
         entity_registry_enabled_default=False,
         value=_round_trip,
+        changes_while_idle=True,
     ),
 )
 
@@ -95,6 +98,12 @@ class SessionSensor(SessionEntity, SensorEntity):
         """Show one thing."""
         super().__init__(coordinator, description.key)
         self.entity_description = description
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        if self.entity_description.changes_while_idle:
+            self.async_on_remove(self.coordinator.listen_pongs(self.async_write_ha_state))
 
     @property
     @override

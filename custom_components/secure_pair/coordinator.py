@@ -33,7 +33,6 @@ from .protocol.envelope import (
     Event,
     ListTerminals,
     Notice,
-    NoticeKind,
     Outcome,
     Picture,
     PictureRequest,
@@ -49,17 +48,12 @@ from .protocol.model import Action, Entity
 from .protocol.sessions import PairedDevice
 from .renewal import Renewal, Schedule
 from .requests import Requests
-from .troubles import SecurityEvent, Troubles
+from .troubles import Troubles
 
 type SecurePairConfigEntry = ConfigEntry[DeviceCoordinator]
 type AddEntity = Callable[[Entity], None]
 
 
-_NOTICES: Final = {
-    NoticeKind.PAIRED: SecurityEvent.TERMINAL_PAIRED,
-    NoticeKind.REVOKED: SecurityEvent.TERMINAL_REVOKED,
-    NoticeKind.UNPAIRED: SecurityEvent.TERMINAL_UNPAIRED,
-}
 _JPEG_BEGINS: Final = b"\xff\xd8\xff"
 _JPEG_ENDS: Final = b"\xff\xd9"
 
@@ -206,7 +200,7 @@ class DeviceCoordinator:
             case Description():
                 self._take_description(message)
             case Notice():
-                self._take_notice(message)
+                self.troubles.noticed(message)
             case Pong():
                 _call(self._pong_listeners)
             case Closing(code=code):
@@ -267,9 +261,6 @@ class DeviceCoordinator:
         event = self.mirror.event(message.event)
         if event is not None and (bound := self._bound.get(event.key)) is not None:
             bound.happen(event)
-
-    def _take_notice(self, notice: Notice) -> None:
-        self.troubles.tell(_NOTICES[notice.what], terminal_id=notice.terminal_id.hex())
 
     async def terminals(self) -> Terminals:
         """Return who is paired with the device; raises a translated error."""

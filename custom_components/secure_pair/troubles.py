@@ -15,6 +15,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_REASON, DOMAIN
+from .protocol.envelope import Notice, NoticeKind
 from .protocol.errors import Failure
 
 QUIET_SECONDS: Final = 3600
@@ -53,6 +54,13 @@ class SecurityEvent(StrEnum):
     TERMINAL_PAIRED = "terminal_paired"
     TERMINAL_REVOKED = "terminal_revoked"
     TERMINAL_UNPAIRED = "terminal_unpaired"
+
+
+_NOTICES: Final = {
+    NoticeKind.PAIRED: SecurityEvent.TERMINAL_PAIRED,
+    NoticeKind.REVOKED: SecurityEvent.TERMINAL_REVOKED,
+    NoticeKind.UNPAIRED: SecurityEvent.TERMINAL_UNPAIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +204,11 @@ class Troubles:
         )
         if self._listener is not None:
             self._listener(event, attributes)
+
+    @callback
+    def noticed(self, notice: Notice) -> None:
+        """Tell what the device says of its other terminals."""
+        self.tell(_NOTICES[notice.what], terminal_id=notice.terminal_id.hex())
 
     @callback
     def tell_untold(self) -> None:

@@ -83,7 +83,7 @@ def assert_agreed(terminal: Terminal, device: Device, grant: Grant) -> None:
     session = accepted.session
     assert proven.session_key.reveal() == session.session_key.reveal()
     assert proven.session_id == session.session_id
-    assert proven.transcript == device.answered.agreement.transcript
+    assert proven.transcript == device.answered.agreement.transcript == accepted.transcript
     for direction in ("terminal_to_device", "device_to_terminal"):
         one, other = getattr(proven.traffic, direction), getattr(accepted.traffic, direction)
         assert one.reveal() == other.reveal()

@@ -65,3 +65,15 @@ def test_patterns_that_may_take_long_or_are_none(pattern: str) -> None:
                 Raw(msgspec.msgpack.encode({"kind": kind, "key": "key", field: pattern}))
             )
         assert caught.value.failure is Failure.MALFORMED
+
+
+def test_what_is_wrong_with_a_pattern_is_said() -> None:
+    for pattern, reason in (
+        ("(a)", "more than characters and classes"),
+        ("a*b*", "more than one part of no fixed length"),
+        ("[z-a]", "bad character range"),
+    ):
+        with pytest.raises(SecurePairError, match=reason):
+            model.decode_entity(
+                Raw(msgspec.msgpack.encode({"kind": "text", "key": "key", "pattern": pattern}))
+            )

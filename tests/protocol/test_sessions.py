@@ -63,6 +63,8 @@ class TestNegotiated:
         assert session is not None
         assert (session.lifetime, session.negotiated_at) == (3600, 1_790_000_000)
         assert session.transcript == b"transcript of a"
+        # A later token may make it another terminal; the session stays this one's.
+        assert session.terminal_id == PAIRED.terminal_id
         assert session.session_key.reveal() == secret("s").reveal()
         assert session.provisional
         assert device.installation == b"installd"

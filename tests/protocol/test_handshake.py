@@ -158,6 +158,7 @@ def test_negotiation() -> None:
     assert proven is not None
     assert outcome.session.session_id == proven.session_id
     assert outcome.session.grant == GRANT
+    assert outcome.transcript == proven.transcript
     assert outcome.traffic.device_to_terminal.reveal() == proven.traffic.device_to_terminal.reveal()
     assert handshake.stage is Stage.ESTABLISHED
     assert handshake.terminal_id is None

@@ -5,7 +5,7 @@ when it is over. Anybody on the network can make failures happen: so each is tol
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -26,17 +26,8 @@ EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What was told of an entry and when, on the loop's clock: however often it is set up."""
-
-    told: dict[tuple[SecurityEvent, str], float] = field(default_factory=dict)
-    raised: dict[str, float] = field(default_factory=dict)
-    asked: float | None = None
-
-
-_MEMORIES: HassKey[dict[str, _Memory]] = HassKey(f"{DOMAIN}.troubles")
-"""By entry id."""
+_TOLD: HassKey[dict[str, dict[tuple[str, ...], float]]] = HassKey(f"{DOMAIN}.troubles")
+"""By entry id what was told and when, on the loop's clock: however often it is set up."""
 
 _PAIRED: HassKey[set[str]] = HassKey(f"{DOMAIN}.paired")
 """Devices that were paired, which nobody was told yet."""
@@ -115,8 +106,7 @@ class Troubles:
         """Begin without any."""
         self._hass = hass
         self._entry = entry
-        memories = hass.data.setdefault(_MEMORIES, {})
-        self._memory = memories.setdefault(entry.entry_id, _Memory())
+        self._told = hass.data.setdefault(_TOLD, {}).setdefault(entry.entry_id, {})
         self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
 
     @callback
@@ -133,12 +123,11 @@ class Troubles:
     @callback
     def pair_again(self, failure: Failure) -> None:
         """Ask for what only the user has, or may decide; once, until it is answered."""
+        # Anybody on the network can say so, and then let a connection pass again.
         if failure is Failure.SESSION_UNKNOWN:
-            # Anybody on the network can say so, and then let a connection pass again.
-            now, told = self._hass.loop.time(), self._memory.asked
-            if told is not None and now - told < QUIET_SECONDS:
+            if self._is_quiet("question", failure):
                 return
-            self._memory.asked = now
+            self._note("question", failure)
         self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
 
     @callback
@@ -159,13 +148,11 @@ class Troubles:
     @callback
     def raise_repair(self, repair: str) -> None:
         """Show a repair; one that has just gone by itself does not come back for a while."""
-        now = self._hass.loop.time()
         issue = issue_id(self._entry.entry_id, repair)
         is_shown = ir.async_get(self._hass).async_get_issue(DOMAIN, issue) is not None
-        raised = self._memory.raised
-        if not is_shown and now - raised.get(repair, -QUIET_SECONDS) < QUIET_SECONDS:
+        if not is_shown and self._is_quiet("repair", repair):
             return
-        raised[repair] = now
+        self._note("repair", repair)
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -194,16 +181,22 @@ class Troubles:
         """Tell of a security event, unless the same was told a moment ago."""
         if (reason := attributes.get("reason")) is not None:
             # Anybody on the network can bring it about.
-            now, told = self._hass.loop.time(), self._memory.told
-            if now - told.get((event, reason), -QUIET_SECONDS) < QUIET_SECONDS:
+            if self._is_quiet("event", event, reason):
                 return
-            told[event, reason] = now
+            self._note("event", event, reason)
         self._hass.bus.async_fire(
             EVENT_SECURITY,
             {"type": event.value, "name": self._entry.title, **attributes},
         )
         if self._listener is not None:
             self._listener(event, attributes)
+
+    def _is_quiet(self, *what: str) -> bool:
+        """Tell whether it was told a moment ago."""
+        return self._hass.loop.time() - self._told.get(what, -QUIET_SECONDS) < QUIET_SECONDS
+
+    def _note(self, *what: str) -> None:
+        self._told[what] = self._hass.loop.time()
 
     @callback
     def noticed(self, notice: Notice) -> None:
@@ -243,6 +236,6 @@ def issue_id(entry_id: str, repair: str) -> str:
 @callback
 def forget_repairs(hass: HomeAssistant, entry_id: str) -> None:
     """Take back all repairs of an entry that goes, or begins anew."""
-    hass.data.get(_MEMORIES, {}).pop(entry_id, None)
+    hass.data.get(_TOLD, {}).pop(entry_id, None)
     for repair in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, repair))

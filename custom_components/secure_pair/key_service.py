@@ -16,7 +16,7 @@ from yarl import URL
 from .key_store import TerminalToken
 from .protocol import base64url
 from .protocol.crypto import KEY_SIZE
-from .protocol.errors import Failure, SecurePairError
+from .protocol.errors import UNDECODABLE, Failure, SecurePairError
 from .protocol.messages import FIRST_ENCRYPTED_DATA_SIZE
 from .protocol.secret import Secret
 
@@ -233,7 +233,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _failure(status: int, content: bytes) -> Failure:
     try:
         failure = Failure.of(msgspec.json.decode(content, type=_ProblemWire).code)
-    except msgspec.DecodeError, UnicodeDecodeError, RecursionError:
+    except UNDECODABLE:
         failure = None
     if failure in _CODES:
         return failure
@@ -243,7 +243,7 @@ def _failure(status: int, content: bytes) -> Failure:
 def _decode[A: Struct](content: bytes, answer: type[A]) -> A:
     try:
         return msgspec.json.decode(content, type=answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SecurePairError(Failure.KEY_SERVICE_INVALID) from error
 
 

@@ -20,7 +20,7 @@ from homeassistant.util.hass_dict import HassKey
 from msgspec import Struct
 
 from .const import DOMAIN
-from .protocol.errors import Failure, SecurePairError
+from .protocol.errors import UNDECODABLE, Failure, SecurePairError
 from .protocol.keys import EMPTY_PAIRING_SECRET
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
@@ -271,7 +271,7 @@ def _read_file(path: Path) -> _Content | None:
         version = msgspec.json.decode(data, type=_Head).version
         if version == VERSION:
             return msgspec.json.decode(data, type=_Content, dec_hook=_decode_secret)
-    except msgspec.DecodeError, UnicodeDecodeError, RecursionError:
+    except UNDECODABLE:
         # The error's own text may quote the file.
         raise SecurePairError(Failure.STORAGE_UNREADABLE) from None
     raise SecurePairError(Failure.STORAGE_UNREADABLE, f"it has version {version}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from .errors import Failure, SecurePairError
+from .errors import UNDECODABLE, Failure, SecurePairError
 from .messages import TerminalId
 
 PING_SECONDS = 30
@@ -289,5 +289,5 @@ def decode_from_terminal(plaintext: bytes) -> AnyFromTerminal:
 def _decode[M](decoder: msgspec.msgpack.Decoder[M], plaintext: bytes) -> M:
     try:
         return decoder.decode(plaintext)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SecurePairError(Failure.MALFORMED) from error

@@ -7,6 +7,8 @@ flow's text and of the translated exception, and the row in the docs.
 from enum import StrEnum
 from typing import Self
 
+import msgspec
+
 
 class Failure(StrEnum):
     """A code, and what it means in one line."""
@@ -129,6 +131,10 @@ REFUSALS = frozenset(
     }
 )
 """What a device may say in an Error frame; anybody on the way can say it too."""
+
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises where bytes do not have the form that their type demands."""
 
 
 class SecurePairError(Exception):

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from .errors import Failure, SecurePairError
+from .errors import UNDECODABLE, Failure, SecurePairError
 
 VERSION = 1
 """The one version that both ends know: it names all algorithms."""
@@ -139,7 +139,7 @@ def decode_any(payload: bytes) -> AnyMessage:
     """Return whatever message it is; raises SecurePairError (malformed)."""
     try:
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SecurePairError(Failure.MALFORMED) from error
 
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from ..envelope import EntityKey, Milliseconds, Text
-from ..errors import Failure, SecurePairError
+from ..errors import UNDECODABLE, Failure, SecurePairError
 
 type Options = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=255)]
 """Words that a user chooses from."""
@@ -144,7 +144,7 @@ def decode[S: Struct](raw: Raw, kind: type[S]) -> S:
     """Return the struct; raises SecurePairError (malformed), which says where."""
     try:
         decoded: S = _decoder(kind).decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SecurePairError(Failure.MALFORMED, str(error)) from error
     for place, value in enumerate(msgspec.structs.astuple(decoded)):
         if isinstance(value, float) and not isfinite(value):

@@ -1,31 +1,4 @@
-"""A real Home Assistant, as the integration's own tests have it."""
+"""A flood in front of a whole house."""
 
-from tests.integration.conftest import (
-    _each_code_is_stretched_once,
-    _every_step_has_its_texts,
-    _ready,
-    answers,
-    attacker,
-    house,
-    key_service,
-    made,
-    registered,
-    settings,
-    until,
-    virtual_lock,
-)
-
-__all__ = [
-    "_each_code_is_stretched_once",
-    "_every_step_has_its_texts",
-    "_ready",
-    "answers",
-    "attacker",
-    "house",
-    "key_service",
-    "made",
-    "registered",
-    "settings",
-    "until",
-    "virtual_lock",
-]
+from tests.adversary.house import *  # noqa: F403 - its fixtures
+from tests.integration.conftest import settings as settings  # noqa: PLC0414

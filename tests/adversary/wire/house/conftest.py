@@ -1,36 +1,10 @@
-"""A real Home Assistant, as the integration's own tests have it; and the attacker in front."""
+"""The attacker in front of a whole house."""
 
 import pytest
 
 from cloud_stub.limits import Limits
 from cloud_stub.settings import Settings
-from tests.integration.conftest import (
-    _each_code_is_stretched_once,
-    _every_step_has_its_texts,
-    _ready,
-    answers,
-    attacker,
-    house,
-    key_service,
-    made,
-    registered,
-    until,
-    virtual_lock,
-)
-
-__all__ = [
-    "_each_code_is_stretched_once",
-    "_every_step_has_its_texts",
-    "_ready",
-    "answers",
-    "attacker",
-    "house",
-    "key_service",
-    "made",
-    "registered",
-    "until",
-    "virtual_lock",
-]
+from tests.adversary.house import *  # noqa: F403 - its fixtures
 
 
 @pytest.fixture

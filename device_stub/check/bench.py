@@ -24,6 +24,7 @@ type Key = X25519PrivateKey
 
 _LAST_EPOCH = (1 << 64) - 1
 
+LEAVING_TRIES = 3
 LEAVING_SECONDS = 60
 """How long unpairing may take, and the last word about it."""
 
@@ -306,21 +307,35 @@ class Bench:
         self.patience = max(self.patience, LEAVING_PATIENCE)
         try:
             async with asyncio.timeout(LEAVING_SECONDS):
-                return await self._leave()
-        except FoundError, SecurePairError, CannotCheckError, TimeoutError:
-            return False
+                for _ in range(LEAVING_TRIES):
+                    # What a check has begun may still go on at the device, and refuse this.
+                    with suppress(FoundError, SecurePairError):
+                        if await self._leave():
+                            return True
+        except CannotCheckError, TimeoutError:
+            pass
         finally:
             self.hang_up()
+        return False
 
     async def _leave(self) -> bool:
+        await self._unpair_each()
+        if await self._is_known():
+            with suppress(FoundError, SecurePairError):
+                # A negotiation replaces this terminal's session, whatever it is.
+                answered = await self.to_m6()
+                answered.line.send(answered.m7)
+                await Talk(answered.line, answered.proven.traffic).left()
+            # A device that speaks out of turn has stored it all the same.
+            await self._unpair_each()
+        return not await self._is_known()
+
+    async def _unpair_each(self) -> None:
         for known in reversed(self.made):
             with suppress(FoundError, SecurePairError):
                 line, resumed, r3 = await self.to_r2(known)
                 line.send(r3)
                 await Talk(line, resumed.traffic).left()
-        if any([await self.knows(known) for known in self.made]):
-            # A negotiation replaces this terminal's session, whatever it is.
-            answered = await self.to_m6()
-            answered.line.send(answered.m7)
-            await Talk(answered.line, answered.proven.traffic).left()
-        return not any([await self.knows(known) for known in self.made])
+
+    async def _is_known(self) -> bool:
+        return any([await self.knows(known) for known in self.made])

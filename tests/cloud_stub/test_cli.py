@@ -57,7 +57,7 @@ async def outcome(*arguments: str) -> tuple[int | None, str, str]:
 
 async def line(running: asyncio.subprocess.Process) -> str:
     assert running.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return (await running.stdout.readline()).decode().rstrip("\n")
 
 

@@ -201,7 +201,7 @@ async def raw_answer(cloud: Cloud, *pieces: bytes) -> Answer:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await reader.read()
     finally:
         writer.close()

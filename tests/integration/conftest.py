@@ -298,7 +298,7 @@ def until() -> Until:
     """Wait until something holds: sockets are real, so it takes as long as it takes."""
 
     async def wait(holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds():
                 await asyncio.sleep(0.005)
 

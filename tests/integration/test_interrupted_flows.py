@@ -37,7 +37,7 @@ async def nothing_is_left(hass: HomeAssistant, virtual_lock: VirtualLock, until:
             await store.device(DEVICE_ID) or await store.key_services() or await store.tombstones()
         )
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await gone() or virtual_lock.device.register.held:
             await asyncio.sleep(0.005)
     assert not hass.config_entries.async_entries(DOMAIN)
@@ -101,7 +101,7 @@ async def test_closed_when_the_session_is_stored_already(
     monkeypatch.setattr(pairing_flow.PairingFlow, "_set_stage", close)
     result = await submit_until(hass, await start(hass), answers, "label")
     await hass.config_entries.flow.async_configure(result["flow_id"], answers.for_step("label"))
-    await asyncio.wait_for(closed.wait(), 10)
+    await asyncio.wait_for(closed.wait(), 30)
     await until(lambda: not hass.config_entries.flow.async_progress())
     # At once: the former one may still be clearing up.
     result = await submit_until(hass, await start(hass), answers)

@@ -29,7 +29,7 @@ async def minimal_device(folder: Path, port: int = 0) -> AsyncGenerator[int]:
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             said = (await process.stdout.readline()).decode()
         yield int(said.removeprefix("listening on port "))
     finally:

@@ -69,6 +69,12 @@ async def pairing(name: str) -> str | None:
 
 
 @pytest.fixture
+def expected_lingering_timers() -> bool:
+    """A responder that is closed leaves the timer of an answer that it still had to give."""
+    return True
+
+
+@pytest.fixture
 async def somebody() -> AsyncGenerator[Somebody]:
     async with AsyncZeroconf(interfaces=[LOOPBACK]) as responder:
         somebody = Somebody(responder)

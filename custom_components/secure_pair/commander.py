@@ -6,9 +6,10 @@ outcome is unclear, and said so.
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -50,23 +51,11 @@ class _Pending:
     """The loop's time after which the wish is not fresh any more."""
     end: float
     """The loop's time after which nobody waits any more."""
-    loop: asyncio.AbstractEventLoop
-    caller: asyncio.Future[Result | Outcome] = field(init=False)
-    timer: asyncio.TimerHandle | None = None
+    caller: asyncio.Future[Result | Outcome]
+    due: float = math.inf
+    """The loop's time at which `then` comes, unless the device says something before."""
+    then: Callable[[_Pending], None] | None = None
     is_unclear: bool = False
-
-    def __post_init__(self) -> None:
-        self.caller = self.loop.create_future()
-
-    def call_later(self, seconds: float, action: Callable[[_Pending], None]) -> None:
-        self.cancel_timer()
-        at = min(self.loop.time() + seconds, self.end)
-        self.timer = self.loop.call_at(at, action, self)
-
-    def cancel_timer(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
 
     def answer(self, outcome: Result | Outcome) -> None:
         if not self.caller.done():
@@ -82,6 +71,8 @@ class Commander:
         self._on_clarity = on_clarity
         self._link: Link | None = None
         self._pending: dict[bytes, _Pending] = {}
+        self._clock: asyncio.TimerHandle | None = None
+        """One for all of them: nearly each command ends before anything is due."""
 
     async def carry_out(self, link: Link, entity: Entity, action: Action) -> Result | Outcome:
         """Send a command, and return what the device says in the end, be it after a break.
@@ -98,7 +89,8 @@ class Commander:
             msgspec.Raw(envelope.encode(action)),
         )
         now = self._loop.time()
-        pending = _Pending(command, now + max_age, now + LONGEST_SECONDS, self._loop)
+        caller = self._loop.create_future()
+        pending = _Pending(command, now + max_age, now + LONGEST_SECONDS, caller)
         self._pending[command.id] = pending
         self._send(pending)
         return await pending.caller
@@ -106,8 +98,7 @@ class Commander:
     def linked(self, link: Link) -> None:
         """Clear up, on a new connection, what became of everything under way."""
         self._link = link
-        for pending in self._pending.values():
-            pending.cancel_timer()
+        for pending in tuple(self._pending.values()):
             self._send(pending)
 
     def unlinked(self) -> None:
@@ -115,7 +106,7 @@ class Commander:
         self._link = None
         for pending in self._pending.values():
             self._set_clarity(pending, clear=False)
-            pending.call_later(PATIENCE_SECONDS, self._give_up)
+            self._later(pending, PATIENCE_SECONDS, self._give_up)
 
     def receive(self, outcome: Outcome) -> None:
         """Take what the device says of a command."""
@@ -126,9 +117,9 @@ class Commander:
                 # It has not run, and nobody waits for it any more.
                 self._forget(pending)
             case Result.BUSY:
-                pending.call_later(BUSY_SECONDS, self._send)
+                self._later(pending, BUSY_SECONDS, self._send)
             case Result.RUNNING:
-                pending.call_later(RUNNING_SECONDS, self._send)
+                self._later(pending, RUNNING_SECONDS, self._send)
                 self._set_clarity(pending, clear=True)
             case _:
                 self._forget(pending)
@@ -137,23 +128,23 @@ class Commander:
     def close(self) -> None:
         """Let everybody go who still waits."""
         for pending in self._pending.values():
-            pending.cancel_timer()
             pending.answer(Result.UNKNOWN)
         self._pending.clear()
+        self._set_clock(math.inf)
 
     def _send(self, pending: _Pending) -> None:
         if self._loop.time() >= pending.end:
             self._forget(pending)
             pending.answer(Result.UNKNOWN)
         elif self._ask(pending):
-            pending.call_later(ANSWER_SECONDS, self._doubt)
+            self._later(pending, ANSWER_SECONDS, self._doubt)
         else:
-            pending.cancel_timer()
+            pending.due = math.inf
 
     def _doubt(self, pending: _Pending) -> None:
         self._set_clarity(pending, clear=False)
         self._ask(pending)
-        pending.call_later(PATIENCE_SECONDS, self._give_up)
+        self._later(pending, PATIENCE_SECONDS, self._give_up)
 
     def _give_up(self, pending: _Pending) -> None:
         """Say that the outcome is unknown; the newest such one is cleared up one day."""
@@ -161,7 +152,6 @@ class Commander:
         entity = pending.command.entity
         for other in tuple(self._pending.values()):
             if other is not pending and other.caller.done() and other.command.entity == entity:
-                other.cancel_timer()
                 del self._pending[other.command.id]
 
     def _ask(self, pending: _Pending) -> bool:
@@ -178,6 +168,8 @@ class Commander:
 
     def _set_clarity(self, pending: _Pending, *, clear: bool) -> None:
         """Note whether it is known what becomes of a command; another may be unclear still."""
+        if pending.is_unclear is not clear:
+            return
         pending.is_unclear = not clear
         entity = pending.command.entity
         unclear = not clear or any(
@@ -187,9 +179,31 @@ class Commander:
 
     def _forget(self, pending: _Pending) -> None:
         """Let a command go whose outcome is there, or that nobody waits for any more."""
-        pending.cancel_timer()
         self._pending.pop(pending.command.id, None)
         self._set_clarity(pending, clear=True)
+
+    def _later(self, pending: _Pending, seconds: float, then: Callable[[_Pending], None]) -> None:
+        """Have this come next, unless the device says something before."""
+        pending.due, pending.then = min(self._loop.time() + seconds, pending.end), then
+        if self._clock is None or pending.due < self._clock.when():
+            self._set_clock(pending.due)
+
+    def _set_clock(self, at: float) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        if at < math.inf:
+            self._clock = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._clock = None
+        now = self._loop.time()
+        for command_id in tuple(self._pending):
+            pending = self._pending.get(command_id)
+            if pending is not None and pending.then is not None and pending.due <= now:
+                pending.due = math.inf
+                pending.then(pending)
+        self._set_clock(min((other.due for other in self._pending.values()), default=math.inf))
 
 
 def _question(command: Command) -> Question:

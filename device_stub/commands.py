@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from secure_pair_protocol import model
 from secure_pair_protocol.commands import CommandTable, Verdict
@@ -26,7 +26,7 @@ type Report = Callable[[bytes, bytes, Verdict], None]
 """Tells a terminal (its id) what became of a command (its id)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Order:
     """A command that has to run."""
 
@@ -36,6 +36,8 @@ class _Order:
     action: Action
     until: int
     """The last moment, in the device's `up`, to begin it."""
+    reported: bool = False
+    """It has ended, and its terminal was told."""
 
 
 @dataclass(slots=True)
@@ -44,7 +46,6 @@ class _Line:
 
     entity: AnyEntity
     orders: deque[_Order] = field(default_factory=deque)
-    worker: asyncio.Task[None] | None = None
     running: asyncio.Task[Ending] | None = None
 
 
@@ -58,8 +59,6 @@ class Commands:
         self._entities = entities
         self._lines: dict[AnyEntity, _Line] = {}
         """Of those entities that have something to do."""
-        self._accepted: list[_Line] = []
-        """Those of them that have not begun."""
         self._up = up
         self._report = report
         self._boot = b""
@@ -72,20 +71,17 @@ class Commands:
 
     async def stop(self) -> None:
         """Let go of what is under way, as when the power goes."""
-        tasks = [
-            task
-            for line in self._lines.values()
-            for task in (line.worker, line.running)
-            if task is not None
-        ]
+        tasks = [line.running for line in self._lines.values() if line.running is not None]
         self._lines.clear()
-        self._accepted.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def receive(self, terminal_id: bytes, message: Command | Question) -> Verdict:
-        """Return what to answer; a command that has to run waits for `go_on`."""
+    def receive(self, terminal_id: bytes, message: Command | Question) -> Verdict | None:
+        """Begin what has to run; return what to answer.
+
+        None: it took no time, and has been reported to all connections of its terminal.
+        """
         entity = self._entities.get(message.entity)
         action = None if entity is None else _decode(entity, message)
         max_age = DEFAULT_MAX_AGE
@@ -102,15 +98,9 @@ class Commands:
             return _finish(table, message.id, Failed("unknown_entity"))
         if action is None:
             return _finish(table, message.id, Failed("invalid_action"))
-        until = message.born + max_age
-        self._add(entity, _Order(terminal_id, message.id, table, action, until))
-        return verdict
-
-    def go_on(self) -> None:
-        """Begin what was accepted, now that it is answered; what takes no time is done then."""
-        lines, self._accepted = self._accepted, []
-        for line in lines:
-            line.worker = _start(self._work(line))
+        order = _Order(terminal_id, message.id, table, action, message.born + max_age)
+        self._add(entity, order)
+        return None if order.reported else verdict
 
     def _table(self, terminal_id: bytes) -> CommandTable:
         """Return the terminal's table; it outlives renewals, being the terminal's own."""
@@ -126,55 +116,63 @@ class Commands:
     def _add(self, entity: AnyEntity, order: _Order) -> None:
         if (line := self._lines.get(entity)) is None:
             line = self._lines[entity] = _Line(entity)
-            self._accepted.append(line)
         elif entity.interrupts(order.action):
             while line.orders:
                 self._void(line.orders.popleft())
             if line.running is not None:
                 line.running.cancel()
         line.orders.append(order)
+        if line.running is None:
+            self._go_on(line)
 
-    async def _work(self, line: _Line) -> None:
+    def _go_on(self, line: _Line) -> None:
+        """Carry out what waits for this entity, as far as it takes no time."""
         while line.orders:
             order = line.orders.popleft()
             if self._up() > order.until:
                 # It has waited too long behind others: nobody wishes it any more.
                 self._void(order)
                 continue
-            ending = await self._carry_out(line, order)
-            self._report(
-                order.terminal_id,
-                order.command_id,
-                _finish(order.table, order.command_id, ending),
+            by = f"terminal {order.terminal_id[:4].hex()}"
+            # Begins at once: what need not wait is done when the task is there.
+            running = asyncio.Task(
+                line.entity.carry_out(order.action, by),
+                loop=asyncio.get_running_loop(),
+                eager_start=True,
             )
+            if not running.done():
+                line.running = running
+                running.add_done_callback(partial(self._ended, line, order))
+                return
+            self._end(line, order, running)
         del self._lines[line.entity]
 
-    async def _carry_out(self, line: _Line, order: _Order) -> Ending:
-        by = f"terminal {order.terminal_id[:4].hex()}"
-        line.running = running = _start(line.entity.carry_out(order.action, by))
-        try:
-            if not running.done():
-                # Not the task itself: its being cancelled is not this one's.
-                await asyncio.wait([running])
-            if running.cancelled():
-                return Failed("interrupted")
-            return running.result()
-        except Exception:
-            # Whatever a kind of device does wrong, its terminals get an answer.
-            _LOGGER.exception("%s could not carry out a command", line.entity.entity.key)
-            return Failed("internal_error")
-        finally:
+    def _ended(self, line: _Line, order: _Order, running: asyncio.Task[Ending]) -> None:
+        if self._lines.get(line.entity) is line:
             line.running = None
+            self._end(line, order, running)
+            self._go_on(line)
+
+    def _end(self, line: _Line, order: _Order, running: asyncio.Task[Ending]) -> None:
+        if running.cancelled():
+            ending: Ending = Failed("interrupted")
+        elif (error := running.exception()) is not None:
+            # Whatever a kind of device does wrong, its terminals get an answer.
+            key = line.entity.entity.key
+            _LOGGER.error("%s could not carry out a command", key, exc_info=error)
+            ending = Failed("internal_error")
+        else:
+            ending = running.result()
+        self._tell(order, _finish(order.table, order.command_id, ending))
 
     def _void(self, order: _Order) -> None:
         """It did not run, and never will."""
         order.table.finish(order.command_id, Result.VOID)
-        self._report(order.terminal_id, order.command_id, Verdict(Result.VOID))
+        self._tell(order, Verdict(Result.VOID))
 
-
-def _start[T](work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Begin at once: what need not wait is done when this returns."""
-    return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    def _tell(self, order: _Order, verdict: Verdict) -> None:
+        order.reported = True
+        self._report(order.terminal_id, order.command_id, verdict)
 
 
 def _decode(entity: AnyEntity, message: Command | Question) -> Action | None:

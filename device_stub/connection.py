@@ -46,6 +46,8 @@ class Connection(asyncio.Protocol):
         self._reader = FrameReader()
         self._out: list[bytes] = []
         self._held = False
+        self._reading = False
+        """What is said meanwhile goes out when all that has come is taken."""
         self._ending = False
         self._discarded = 0
         self._stage = Stage.GREETED
@@ -79,7 +81,9 @@ class Connection(asyncio.Protocol):
                 self.drop()
             return
         self._reader.feed(data)
+        self._reading = True
         self._take()
+        self._reading = False
         self._flush()
 
     @override
@@ -207,7 +211,7 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Put bytes on the wire, together with what else this pass of the loop has to say."""
-        if not self._out:
+        if not self._out and not self._reading:
             self._loop.call_soon(self._flush)
         self._out.append(data)
 

@@ -94,8 +94,9 @@ class LiveConnection:
         match message:
             case Command(id=number) | Question(id=number):
                 verdict = device.commands.receive(self.session.terminal_id, message)
-                self.send(Outcome(device.up, number, verdict.result, verdict.code, verdict.text))
-                device.commands.go_on()
+                if verdict is not None:
+                    outcome = (verdict.result, verdict.code, verdict.text)
+                    self.send(Outcome(device.up, number, *outcome))
             case Ping():
                 self.send(Pong(device.up))
             case PictureRequest():

@@ -46,8 +46,9 @@ class Outbox:
     @property
     def takes_states(self) -> bool:
         """Tell whether a state can go out now: nothing waits that it would overtake."""
-        waits = any(goes_first for _, goes_first in self._queue)
-        return not (waits or self._cut_goes_first or self._stalled)
+        if self._stalled or self._cut_goes_first:
+            return False
+        return not self._queue or not any(goes_first for _, goes_first in self._queue)
 
     @property
     def waiting(self) -> int:

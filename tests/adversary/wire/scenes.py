@@ -132,8 +132,8 @@ SESSION = Scene(
     places=_places(
         (T, 70, "state: unlocked"),
         (D, 67, "command"),
-        (T, 53, "outcome: running"),
         (T, 83, "state: locking"),
+        (T, 53, "outcome: running"),
         (T, 82, "state: locked"),
         (T, 50, "outcome: done"),
     ),

@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from .coordinator import DeviceCoordinator, SecurePairConfigEntry
 from .key_store import get_key_store
 from .protocol.errors import SecurePairError
+from .troubles import forget_repairs
 
 
 class PairAgainFlow(RepairsFlow):
@@ -33,6 +34,8 @@ class PairAgainFlow(RepairsFlow):
             except SecurePairError as error:
                 errors = {"base": error.failure.value}
             else:
+                # The user has seen to it: if it happens again, that is news.
+                forget_repairs(self.hass, self._entry.entry_id)
                 return self.async_create_entry(data={})
         return self.async_show_form(
             step_id="confirm",

@@ -88,6 +88,9 @@ REAUTH_STEPS: Final[dict[str | None, str]] = {
 """Where a reauthentication begins, and says why there is one."""
 _TOKEN_STEP: Final = REAUTH_STEPS[Failure.TOKEN_REFUSED]
 
+_ANYBODYS: Final = frozenset({Failure.DEVICE_RESET, Failure.SESSION_UNKNOWN})
+"""Reasons to ask that anybody on the network can bring about, in a plaintext refusal too."""
+
 _KEY_SERVICES: Final = frozenset({Failure.NOT_YOURS})
 """What only a key service says, and not whoever is on the way: over with a new session."""
 
@@ -123,8 +126,8 @@ class Troubles:
     @callback
     def pair_again(self, failure: Failure) -> None:
         """Ask for what only the user has, or may decide; once, until it is answered."""
-        # Anybody on the network can say so, and then let a connection pass again.
-        if failure is Failure.SESSION_UNKNOWN:
+        # Whoever has brought it about may let a connection pass, and begin again.
+        if failure in _ANYBODYS:
             if self._is_quiet("question", failure):
                 return
             self._note("question", failure)
@@ -235,7 +238,7 @@ def issue_id(entry_id: str, repair: str) -> str:
 
 @callback
 def forget_repairs(hass: HomeAssistant, entry_id: str) -> None:
-    """Take back all repairs of an entry that goes, or begins anew."""
-    hass.data.get(_TOLD, {}).pop(entry_id, None)
+    """Take back all repairs of an entry that goes, or begins anew: what comes then is told."""
+    hass.data.get(_TOLD, {}).get(entry_id, {}).clear()
     for repair in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, repair))

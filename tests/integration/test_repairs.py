@@ -327,6 +327,20 @@ async def test_device_was_reset(scene: Scene) -> None:
     await house.works()
 
 
+async def test_device_was_reset_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user has seen to the first time, so the second is asked about as well."""
+    house = scene.house
+    monkeypatch.setattr("custom_components.secure_pair.reconnect.NEGOTIATION_SECONDS", 0)
+    for _ in range(2):
+        await reset(scene)
+        await house.until(lambda: house.repairs and house.reauths)
+        flow = await house.fix("device_reset")
+        assert await flow.submit() is None
+        assert not house.repairs
+        assert not house.reauths
+    await house.works()
+
+
 async def test_identity_in_use_twice(scene: Scene) -> None:
     """A copy of this Home Assistant takes turns with it, until both would do nothing else."""
     house = scene.house

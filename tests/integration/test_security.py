@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.secure_pair.troubles import EVENT_SECURITY
@@ -20,7 +21,7 @@ from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store
 from secure_pair_protocol import messages
-from secure_pair_protocol.errors import Failure
+from secure_pair_protocol.errors import REFUSALS, Failure
 from secure_pair_protocol.messages import (
     AuthenticationRequest,
     ChallengeResponse,
@@ -114,6 +115,33 @@ async def test_each_reason_is_told_once(house: House) -> None:
                 await house.renew()
             await house.hass.async_block_till_done()
     assert house.events == [("refused", failure.value) for failure in refusals]
+
+
+@pytest.mark.parametrize("failure", sorted(REFUSALS))
+async def test_whatever_is_refused_the_user_is_bothered_once(
+    house: House, failure: Failure
+) -> None:
+    """Somebody refuses resumptions, lets one pass, and does it again."""
+    shown: list[str] = []
+
+    @callback
+    def keep(change: Event[ir.EventIssueRegistryUpdatedData]) -> None:
+        if change.data["action"] == "create":
+            shown.append(change.data["issue_id"])
+
+    house.hass.bus.async_listen(ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, keep)
+    for _ in range(3):
+        house.attacker.tamper = refusing(failure, Resume)
+        house.attacker.cut()
+        await house.until(lambda: house.keeper.link is None)
+        await house.tries(2)
+        house.attacker.behave()
+        await house.until(lambda: house.keeper.link is not None)
+        await house.hass.async_block_till_done()
+        assert not house.repairs
+        assert not house.reauths
+    assert len(shown) == len(set(shown))
+    await house.works()
 
 
 async def test_another_device_answers(house: House, neighbours: Server) -> None:

@@ -289,6 +289,25 @@ async def test_key_service_out_of_reach(house: House, key_service: KeyService) -
     await house.works()
 
 
+async def test_an_error_that_nobody_expects(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in the log, and the next try comes all the same."""
+    first = house.session_id
+
+    async def broken(**_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.keeper, "renew", broken)
+        await house.fire(LIFETIME / 2 + 60)
+    assert house.session_id == first
+    assert "Unexpected error while renewing" in caplog.text
+    await house.fire(RETRY_SECONDS + 1)
+    assert house.held == [house.session_id] != [first]
+    await house.works()
+
+
 async def test_key_runs_out_is_mended_by_its_fix_flow(house: House) -> None:
     house.hass.config_entries.async_update_entry(house.entry, options={"renew": False})
     await house.reload()

@@ -291,6 +291,26 @@ async def test_four_stored(house: House, disk: Disk) -> None:
     await house.works()
 
 
+async def test_an_error_that_nobody_expects(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in the log, and the device is tried again all the same."""
+    first, tries = house.session_id, list[bool]()
+
+    async def broken() -> None:
+        tries.append(True)
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.keeper, "connect", broken)
+        house.attacker.cut()
+        await house.until(lambda: len(tries) > 1)
+    await house.until(lambda: house.keeper.link is not None)
+    assert "Unexpected error while connecting" in caplog.text
+    assert house.session_id == first
+    await house.works()
+
+
 async def test_one_handshake_at_a_time(house: House) -> None:
     house.attacker.frames.clear()
     await asyncio.gather(house.renew(), house.renew(), house.renew())

@@ -9,6 +9,7 @@ import pytest
 from homeassistant.const import Platform
 
 from custom_components.secure_pair import PLATFORMS
+from scripts import check_coverage
 
 from .sources import INTEGRATION, ROOT, calls, functions, modules, read_json, read_yaml, tree
 
@@ -270,6 +271,25 @@ def test_unload() -> None:
 @promised("integration-owner")
 def test_owner() -> None:
     assert read_json("manifest.json")["codeowners"]
+
+
+@promised("test-coverage", "config-flow-test-coverage")
+def test_coverage_is_held_by_its_script() -> None:
+    """`./scripts/coverage` measures; this is how it judges."""
+    folder = check_coverage.INTEGRATION
+
+    def found(**reached: float) -> list[str]:
+        measured = {
+            f"{folder}{module}.py": {"percent_covered": part} for module, part in reached.items()
+        }
+        return list(check_coverage.check({**measured, "tests/x.py": {"percent_covered": 0}}))
+
+    assert found(config_flow=100, lock=95) == []
+    assert found(config_flow=99.9, lock=94.9) == [
+        "config_flow.py: 99.9 %, at least 100 % are promised",
+        "lock.py: 94.9 %, at least 95 % are promised",
+    ]
+    assert found(lock=100) == ["config_flow.py: not measured"]
 
 
 @promised("parallel-updates")

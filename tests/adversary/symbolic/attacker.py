@@ -78,6 +78,8 @@ class Attacker:
     device_ids: tuple[str, ...]
     grants: tuple[Grant, ...]
     """What he may seal into a first encrypted data, once he has an initial key."""
+    tokens: tuple[bytes, ...] = (TERMINAL,)
+    """The terminals whose tokens he has: to a device he may be any of them."""
 
     def challenges(self, knowledge: Knowledge) -> Iterator[Challenge]:
         """Yield each m2 of what he has seen, and those that he has seen under another name."""

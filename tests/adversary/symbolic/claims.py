@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from secure_pair_protocol.messages import VERSION, AuthenticationRequest, Resume
 
-from . import attacker
 from .resumed import gone, holder_agrees, replay, resumer_agrees
 from .runs import Holder, HolderAt, Terminal, World
 from .search import Claim as Holds
@@ -118,7 +117,8 @@ def device_agrees(search: Search, world: World) -> str | None:
     """Where a device has accepted an honest terminal, that terminal is done: one for each."""
     done = Counter(seen_by_terminal(at) for _, at in proven(search.scene, world))
     for run, at in at_devices(search.scene, world):
-        if at.accepted is None or at.accepted.session.terminal_id == attacker.TERMINAL:
+        his = search.scene.attacker.tokens
+        if at.accepted is None or at.accepted.session.terminal_id in his:
             continue
         view = seen_by_device(at)
         if not done[view] and counts(world, run.name):

@@ -173,6 +173,13 @@ NEGOTIATION = (
     covered("ctx in the ticket key", "the nonce in it", ANY, TICKET_CTX),
     covered("nonce in the ticket key", "ctx in it", ANY, TICKET_NONCE),
     falls(
+        "nonce in the ticket key, where the token is stolen",
+        Claim.TERMINAL_AGREES,
+        scenes.stolen_token,
+        TICKET_NONCE,
+        also=(Claim.SECRECY,),
+    ),
+    falls(
         "ctx and nonce in the ticket key",
         Claim.TERMINAL_AGREES,
         scenes.one_terminal,

@@ -64,6 +64,7 @@ def scene(
     grant: Grant = GRANT,
     held: Sequence[Session] = (),
     knows: tuple[bytes, ...] = (),
+    stolen: tuple[bytes, ...] = (),
     unclaimed: frozenset[Claim] = frozenset(),
 ) -> Scene:
     devices = {run.device_id for run in runs} - {attacker.DEVICE}
@@ -82,6 +83,7 @@ def scene(
             (*sorted(terminals), attacker.TERMINAL),
             (*sorted(devices), attacker.DEVICE),
             (GRANT, LATER),
+            (attacker.TERMINAL, *stolen),
         ),
         knows,
         unclaimed,
@@ -149,6 +151,12 @@ def bought_from_the_attacker(label: bytes = b"") -> Scene:
 
 def bought_and_labelled() -> Scene:
     return bought_from_the_attacker(LABEL)
+
+
+def stolen_token() -> Scene:
+    """He has the terminal's token: what the terminal itself ends in is as good as before."""
+    runs = [terminal("T1"), device("D1"), device("D2", twin="D1")]
+    return scene("the terminal's token is stolen", runs, rights=STRANGER, stolen=(T,))
 
 
 def leak() -> Scene:

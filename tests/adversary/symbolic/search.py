@@ -18,8 +18,8 @@ than the real one does. All that two runs do, they do in any order, at any momen
 The attacker (`attacker`) is the network: he hears all, and nothing arrives but what he
 sends. He has a key pair, a device and a terminal of his own at the key service, which
 answers him all that he can ask, each question once. As the scene has it he is also another
-terminal of the account, a former owner, a thief of the initial keys, or the key service
-itself. What he knows is closed (`knowledge`): he takes apart what he can, and makes
+terminal of the account, a former owner, a thief of the token or of the initial keys, or the key
+service itself. What he knows is closed (`knowledge`): he takes apart what he can, and makes
 what is made from that.
 
 What bounds it. A field that is only carried or compared is one of the values that he has
@@ -295,7 +295,7 @@ class Search:
         )
         yield after, Move(event.name, None, change.learned)
 
-    # The key service's answers to the attacker's own token
+    # The key service's answers to the tokens that the attacker has
 
     def _asking(self, service: Service, knowledge: Knowledge) -> Knowledge:
         """Let the attacker ask the key service whatever he can ask now, and has not asked."""
@@ -309,15 +309,22 @@ class Search:
                 question = self.crypto.encode(m2), public_key
                 if (service, *question) not in self._asked:
                     self._asked.add((service, *question))
-                    for m1 in self.scene.attacker.drafts(AuthenticationRequest, knowledge):
-                        self._ask(service, answers, self.crypto.encode(m1), *question)
+                    requests = self.scene.attacker.drafts(AuthenticationRequest, knowledge)
+                    for m1, token in product(requests, self.scene.attacker.tokens):
+                        self._ask(service, answers, token, self.crypto.encode(m1), *question)
         return knowledge.learning(answers=answers.needs)
 
     def _ask(
-        self, service: Service, answers: Answers, m1: bytes, m2: bytes, public_key: bytes
+        self,
+        service: Service,
+        answers: Answers,
+        token: bytes,
+        m1: bytes,
+        m2: bytes,
+        public_key: bytes,
     ) -> None:
         nonce = fresh("nonce", f"{m1!r}{m2!r}{public_key!r}{service.grant}", NONCE_SIZE)
-        question = attacker.TERMINAL, m1, m2, public_key
+        question = token, m1, m2, public_key
         try:
             authorized = service.authorize(self.crypto, *question, nonce)
         except SecurePairError:

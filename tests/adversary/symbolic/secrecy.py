@@ -34,7 +34,8 @@ def secrets(search: Search, world: World) -> Iterator[tuple[str, str, bytes]]:
     views += [
         (run.name, seen_by_device(at))
         for run, at in at_devices(search.scene, world)
-        if at.accepted is not None and at.accepted.session.terminal_id != attacker.TERMINAL
+        if at.accepted is not None
+        and at.accepted.session.terminal_id not in search.scene.attacker.tokens
     ]
     for name, view in views:
         if counts(world, name):

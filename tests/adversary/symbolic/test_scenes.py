@@ -20,6 +20,7 @@ SCENES: dict[Callable[[], Scene], int] = {
     scenes.two_devices: 8_000,
     scenes.two_terminals: 1_000,
     scenes.bought_from_the_attacker: 600,
+    scenes.stolen_token: 800,
     scenes.leak: 5_000,
     scenes.dishonest: 8_000,
     scenes.dishonest_two_terminals: 10_000,

@@ -1,7 +1,7 @@
 """Every bit of every frame, the length included, turned over on its way.
 
 Here in memory, with the very keeper, connection and link of Home Assistant and the very server
-of the device; `test_home_assistant` turns some bits of each frame over in a whole Home Assistant.
+of the device; `house/test_every_frame` turns some bits of each over in a whole Home Assistant.
 """
 
 import pytest

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.msgpack import decode, encode
 
 P, VERSION, MAX_AGE = b"secure_pair/1 ", 1, 10_000
+CHALLENGE_SECONDS = 60  # from m2 to m7
 FORMS = {1: (0, 16), 3: (72, 32), 5: (32,), 6: (0, 16, 32, 32), 8: (32,), 9: ()}
 """What a terminal sends in the clear: the sizes of its fields, 0 for the version (section 2)."""
 ENTITY = {"kind": "switch", "key": "switch"}
@@ -224,7 +225,8 @@ class Connection:
         except Refused as refused:
             self.code = str(refused)
         except TimeoutError:
-            self.code = "timeout"
+            is_late = self.stage in ("challenged", "answered")
+            self.code = "challenge_expired" if is_late else "timeout"
         except asyncio.CancelledError:
             pass  # `end` was called
         except InvalidTag, OSError, EOFError:
@@ -296,8 +298,9 @@ class Connection:
         first_data, installation = os.urandom(32), bytes.fromhex(device.state["installation"])
         m2 = encode([2, device.id, first_data, installation, device.model, device.name])
         self.frame(m2)
+        due = time.monotonic() + CHALLENGE_SECONDS
 
-        _, _, (f, first_public_key) = await self.take(60, 3)
+        _, _, (f, first_public_key) = await self.take(due - time.monotonic(), 3)
         ctx = H(b"context", m1, m2, first_public_key)
         try:
             cipher = AESGCM(X(device.initial_key, b"authorize", ctx))
@@ -315,7 +318,7 @@ class Connection:
         prk = mac(ticket_key, authority_key + device.pairing_secret)
         self.frame(encode([4, device_public_key, mac(X(prk, b"device confirmation", h), h)]))
 
-        _, _, (tag,) = await self.take(60, 5)
+        _, _, (tag,) = await self.take(due - time.monotonic(), 5)
         right = mac(X(prk, b"terminal confirmation", h), h)
         demand(hmac.compare_digest(tag, right), "terminal_unproven")
         session_id, key = X(prk, b"session id", h)[:16].hex(), X(prk, b"session key", h).hex()

@@ -153,6 +153,12 @@ async def test_ninth_terminal_finds_no_room(running: Running) -> None:
     await (await terminals[0].negotiate(running.port)).close()
 
 
+async def test_challenge_expires(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minimal_device, "CHALLENGE_SECONDS", 0)
+    with refused("challenge_expired"):
+        await running.terminal().negotiate(running.port)
+
+
 async def test_disk_that_fails_stores_nothing(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

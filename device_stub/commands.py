@@ -18,7 +18,8 @@ from .entity import AnyEntity, Done, Ending, Failed
 _LOGGER = logging.getLogger(__name__)
 
 TABLES = 64
-"""Tables kept; a device holds 8 terminals at a time, but they may come and go."""
+"""Tables kept; a device holds 8 terminals at a time, but they may come and go. One goes only
+when all of its entries would: or what has run could run again."""
 
 _TEXT_LIMIT = 255
 
@@ -63,11 +64,14 @@ class Commands:
         self._report = report
         self._boot = b""
         self._tables: dict[bytes, CommandTable] = {}
+        self._evicted = -1
+        """The greatest `ev` of the tables that have gone."""
 
     def begin(self, boot: bytes) -> None:
         """Forget all commands, as at each start of the device."""
         self._boot = boot
         self._tables.clear()
+        self._evicted = -1
 
     async def stop(self) -> None:
         """Let go of what is under way, as when the power goes."""
@@ -87,7 +91,8 @@ class Commands:
         max_age = DEFAULT_MAX_AGE
         if entity is not None and action is not None:
             max_age = entity.max_age(action)
-        table = self._table(terminal_id)
+        if (table := self._table(terminal_id)) is None:
+            return Verdict(Result.BUSY)
         stamp = (message.id, message.boot, message.born, max_age, self._up())
         if isinstance(message, Question):
             return table.question(*stamp)
@@ -102,16 +107,28 @@ class Commands:
         self._add(entity, order)
         return None if order.reported else verdict
 
-    def _table(self, terminal_id: bytes) -> CommandTable:
-        """Return the terminal's table; it outlives renewals, being the terminal's own."""
+    def _table(self, terminal_id: bytes) -> CommandTable | None:
+        """Return the terminal's table; it outlives renewals, being the terminal's own.
+
+        None: there is no room for another one.
+        """
         table = self._tables.pop(terminal_id, None)
         if table is None:
-            table = CommandTable(self._boot)
-            if len(self._tables) >= TABLES:
-                del self._tables[next(iter(self._tables))]
+            if len(self._tables) >= TABLES and not self._make_room():
+                return None
+            table = CommandTable(self._boot, evicted=self._evicted)
         # The one that was used last is behind all others.
         self._tables[terminal_id] = table
         return table
+
+    def _make_room(self) -> bool:
+        """Let the table go that was used longest ago, of those that may go."""
+        for terminal_id, table in self._tables.items():
+            if (evicted := table.retired(self._up())) is not None:
+                del self._tables[terminal_id]
+                self._evicted = max(self._evicted, evicted)
+                return True
+        return False
 
     def _add(self, entity: AnyEntity, order: _Order) -> None:
         if (line := self._lines.get(entity)) is None:

@@ -282,10 +282,23 @@ async def test_entities_need_keys_of_their_own(house: House, tmp_path: Path) -> 
 
 
 async def test_tables_are_bounded(house: House, wire: Wire) -> None:
-    command = wire.command()
-    for _ in range(TABLES + 1):
-        house.device.commands.receive(os.urandom(16), question(command))
-    assert len(house.device.commands._tables) == TABLES
+    """One goes only when nothing in it could run again, or be said not to have run."""
+    commands, terminal_id = house.device.commands, os.urandom(16)
+    command = wire.command("lock")
+    commands.receive(terminal_id, command)
+    commands.go_on()
+    for _ in range(TABLES):
+        other = commands.receive(os.urandom(16), question(wire.command()))
+    assert other.result is Result.BUSY
+    assert commands.receive(terminal_id, command).result is Result.DONE
+    assert len(commands._tables) == TABLES
+    house.device._started_at -= 60
+    for _ in range(TABLES):
+        commands.receive(os.urandom(16), question(wire.command(born=house.device.up)))
+    assert len(commands._tables) == TABLES
+    assert commands.receive(terminal_id, question(command)).result is Result.BUSY
+    house.device._started_at -= 60
+    assert commands.receive(terminal_id, question(command)).result is Result.UNKNOWN
 
 
 async def test_terminal_that_does_not_listen(house: House, wire: Wire, until: Until) -> None:

@@ -322,6 +322,7 @@ async def test_busy_then_carried_out(home: Home, door: Door) -> None:
     """A full table: the same bytes come again, until there is room."""
     [live] = home.device.live
     table = home.device.commands._table(live.session.terminal_id)
+    assert table is not None
     up = home.device.up
     for number in range(CAPACITY):
         stamp = number.to_bytes(16), home.device.boot, up, 60_000

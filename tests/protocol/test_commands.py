@@ -213,6 +213,28 @@ class TestEvicted:
             assert device.question("ran", 100_000) == UNKNOWN
 
 
+def test_table_that_goes_leaves_what_may_have_run() -> None:
+    device = Device()
+    born = device.up
+    device.run("one")
+    assert device.command("running") == RUN
+    device.question("void", born + FUTURE_TOLERANCE)
+    assert device.table.retired(device.up) is None
+    device.up += MAX_AGE + FUTURE_TOLERANCE + 1
+    assert device.table.retired(device.up) is None
+    device.table.finish(b"running", Result.DONE)
+    device.up -= 1
+    assert device.table.retired(device.up) is None
+    device.up += 1
+    assert device.table.retired(device.up) == born
+    assert CommandTable(BOOT).retired(device.up) == -1
+    # And what is left goes on with the next table, and with that one's end.
+    device.table = CommandTable(BOOT, evicted=born)
+    assert device.question("one", born) == UNKNOWN
+    assert device.question("another", born + 1) == VOID
+    assert device.table.retired(device.up) == born
+
+
 # Any order of events, against an obvious model
 
 

@@ -46,12 +46,12 @@ class CommandTable:
 
     __slots__ = ("_boot", "_capacity", "_entries", "_evicted")
 
-    def __init__(self, boot: bytes, capacity: int = CAPACITY) -> None:
-        """Begin empty, as at each start of the device."""
+    def __init__(self, boot: bytes, capacity: int = CAPACITY, evicted: int = -1) -> None:
+        """Begin empty, as at each start of the device; `evicted`: of tables that have gone."""
         self._boot = boot
         self._capacity = capacity
         self._entries: dict[bytes, Entry] = {}
-        self._evicted = -1
+        self._evicted = evicted
         """`ev`: the greatest `born` of an evicted command that was carried out."""
 
     def command(self, command_id: bytes, boot: bytes, born: int, max_age: int, up: int) -> Verdict:
@@ -81,6 +81,16 @@ class CommandTable:
         entry = self._entries[command_id]
         entry.result, entry.code, entry.text = result, code, text
 
+    def retired(self, up: int) -> int | None:
+        """Return the `ev` that is left of the table if it goes now, with all of its entries.
+
+        None: one of them has to stay.
+        """
+        entries = self._entries.values()
+        if not all(self._may_go(entry, up) for entry in entries):
+            return None
+        return max([self._evicted, *(entry.born for entry in entries if entry.carried_out)])
+
     def _known(self, command_id: bytes, boot: bytes) -> Verdict | None:
         if boot != self._boot:
             return Verdict(Result.RESTARTED)
@@ -91,6 +101,10 @@ class CommandTable:
     @staticmethod
     def _is_young(born: int, max_age: int, up: int) -> bool:
         return -FUTURE_TOLERANCE <= up - born <= max_age
+
+    @staticmethod
+    def _may_go(entry: Entry, up: int) -> bool:
+        return up - entry.born > entry.max_age and entry.result is not Result.RUNNING
 
     def _void(self, command_id: bytes, born: int, max_age: int, up: int) -> Verdict:
         is_old = up - born > max_age
@@ -109,7 +123,7 @@ class CommandTable:
 
     def _evict(self, up: int) -> bool:
         for command_id, entry in self._entries.items():
-            if up - entry.born > entry.max_age and entry.result is not Result.RUNNING:
+            if self._may_go(entry, up):
                 if entry.carried_out:
                     self._evicted = max(self._evicted, entry.born)
                 del self._entries[command_id]

@@ -1,10 +1,14 @@
 """What the documents say of the code is what the code says."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
+from cloud_stub import account_api, terminal_api
 from scripts import protocol_tables
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +19,31 @@ def test_tables_of_the_protocol() -> None:
     for table in protocol_tables.tables().values():
         assert table in text
     assert protocol_tables.document(text) == text
+
+
+def test_requests_of_the_key_service() -> None:
+    """Each with its query, its body and its answer, in their order."""
+    section = (
+        (ROOT / "docs" / "protocol.md").read_text().partition("| request | body | answer |")[2]
+    )
+    rows = [row.strip("|").split("|") for row in section.partition("\n\n")[0].splitlines()[2:]]
+    said = [
+        (request.rpartition(": ")[2].strip(), body.strip(), answer.strip())
+        for request, body, answer in rows
+    ]
+    assert said == [asked for api in (terminal_api, account_api) for asked in requests(api.router)]
+
+
+def requests(router: APIRouter) -> Iterator[tuple[str, str, str]]:
+    for route in router.routes:
+        assert isinstance(route, APIRoute)
+        query = "&".join(parameter.name for parameter in route.dependant.query_params)
+        bodies = [parameter.field_info.annotation for parameter in route.dependant.body_params]
+        fields = [", ".join(model.model_fields) for model in (*bodies, route.response_model)]
+        assert route.methods is not None
+        (method,) = route.methods
+        path = f"{method} {route.path}{query and '?'}{query}"
+        yield path, "" if not bodies else fields[0], fields[-1]
 
 
 # What is promised

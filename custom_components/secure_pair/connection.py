@@ -112,8 +112,8 @@ class Connection(asyncio.Protocol):
         if not self._payloads:
             raise self._error or SecurePairError(Failure.CONNECTION_LOST)
         payload = self._payloads.popleft()
-        if payload[:2] == _ERROR_PREFIX:
-            raise _refusal(payload)
+        if (refusal := _refusal(payload)) is not None:
+            raise refusal
         return payload
 
     async def exchange(self, payload: bytes) -> bytes:
@@ -206,8 +206,8 @@ class Connection(asyncio.Protocol):
             plaintext = channel.open(record)
         except SecurePairError:
             # A device that refuses the last message of the handshake says so in the clear.
-            if not self._heard and record[:2] == _ERROR_PREFIX:
-                raise _refusal(record) from None
+            if not self._heard and (refusal := _refusal(record)) is not None:
+                raise refusal from None
             raise
         self._heard = True
         message = envelope.decode_from_device(plaintext)
@@ -246,11 +246,15 @@ async def _receive_greeting(connection: Connection) -> Greeting:
         raise
 
 
-_ERROR_PREFIX: Final = messages.encode(Error(""))[:2]
-
-
-def _refusal(payload: bytes) -> SecurePairError:
-    failure = Failure.of(messages.decode(Error, payload).code)
+def _refusal(payload: bytes) -> SecurePairError | None:
+    """Return what an Error says, in whichever of its forms; None: it is none."""
+    try:
+        message = messages.decode_any(payload)
+    except SecurePairError:
+        return None
+    if not isinstance(message, Error):
+        return None
+    failure = Failure.of(message.code)
     if failure not in REFUSALS:
         return RefusedError(Failure.OUT_OF_ORDER, "refused, with a code that is no device's")
     return RefusedError(failure)

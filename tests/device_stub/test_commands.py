@@ -288,7 +288,7 @@ async def test_tables_are_bounded(house: House, wire: Wire) -> None:
 
     def asked(terminal_id: bytes, message: Command | Question) -> Result | None:
         verdict = commands.receive(terminal_id, message)
-        return verdict and verdict.result
+        return None if verdict is None else verdict.result
 
     # It is locked: there is nothing to wait for.
     assert asked(terminal_id, command) is None

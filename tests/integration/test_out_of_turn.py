@@ -52,6 +52,8 @@ async def fails(home: Home, failure: Failure) -> None:
         (GREETING, lambda _: NONSENSE, Failure.NOT_SECURE_PAIR),
         (GREETING, lambda _: b"\xff" * 8, Failure.NOT_SECURE_PAIR),
         (GREETING, lambda _: error("busy"), Failure.BUSY),
+        # As another version of the protocol may write it.
+        (GREETING, lambda _: frame(b"\xdc\x00\x03\xcc\x7f\xa4busy\xc0"), Failure.BUSY),
         (GREETING, lambda data: data + NONSENSE * 9, Failure.OUT_OF_ORDER),
         (R2, lambda _: NONSENSE, Failure.MALFORMED),
         (R2, lambda _: error("session_unknown_yet"), Failure.OUT_OF_ORDER),

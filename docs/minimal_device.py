@@ -389,14 +389,18 @@ class Connection:
             case [5, int(request), str(), *_]:
                 self.say(9, request, "", b"")  # it has no camera
             case [6 | 7, int(request), *rest]:
+                code = None
                 if message[0] == 7:
                     demand(bool(rest) and type(rest[0]) is bytes, "malformed")
-                    device.forget(rest[0].hex(), "terminal_revoked", [rest[0].hex()])
-                    demand(device.is_held(self.session), "terminal_revoked")
+                    if len({*device.state["revoked"], rest[0].hex()}) > 256:
+                        code = "busy"
+                    else:
+                        device.forget(rest[0].hex(), "terminal_revoked", [rest[0].hex()])
+                        demand(device.is_held(self.session), "terminal_revoked")
                 live = {other.terminal for other in device.connections if other.stage == "live"}
                 sessions = device.held().items()
                 held = [[bytes.fromhex(t), t in live, s["left"]] for t, s in sessions]
-                self.say(10, request, held)
+                self.say(10, request, held, code)
             case _:
                 raise Refused("malformed")
         return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +14,10 @@ from device_stub.lock import DoorLock
 from device_stub.server import Server, running
 from device_stub.store import StateError, Store
 from secure_pair_protocol import base64url, envelope
-from secure_pair_protocol.envelope import Ping, Pong, Unpair, Unpaired
+from secure_pair_protocol.envelope import Ping, Pong, RevokeTerminal, Terminals, Unpair, Unpaired
 from secure_pair_protocol.errors import Failure, SecurePairError
 from secure_pair_protocol.messages import Challenge, decode
+from secure_pair_protocol.sessions import REVOKED
 
 from .conftest import House, SlowStore
 from .terminal import PATIENCE, Closed, Refused, Terminal, Wire, refused
@@ -49,6 +51,25 @@ async def test_revoked_terminal(house: House) -> None:
         await terminal.negotiate(house.port)
     house.cloud.epoch += 1
     await (await terminal.negotiate(house.port)).close()
+
+
+async def test_revocations_are_bounded(house: House) -> None:
+    """Whoever is paired could fill the device's memory with ids of nobody."""
+    owner, guest = house.terminal(), house.terminal()
+    wire, guests = await owner.negotiate(house.port), await guest.negotiate(house.port)
+    for _ in range(REVOKED):
+        await house.server.revoke(os.urandom(16))
+    wire.send(RevokeTerminal(1, guest.terminal_id))
+    answer = await wire.until(Terminals)
+    assert (answer.request, answer.code, len(answer.terminals)) == (1, "busy", 2)
+    await works(guests)
+    # Logging everyone out makes room.
+    house.cloud.epoch += 1
+    wire = await owner.negotiate(house.port)
+    wire.send(RevokeTerminal(2, guest.terminal_id))
+    assert (await wire.until(Terminals)).code is None
+    with refused("terminal_revoked"):
+        await guest.negotiate(house.port)
 
 
 async def test_revocation_that_cannot_be_stored(house: House) -> None:

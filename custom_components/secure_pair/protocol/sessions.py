@@ -96,6 +96,9 @@ def confirmed(device: PairedDevice, session_id: bytes) -> PairedDevice:
 TERMINALS = 8
 """How many terminals a device holds."""
 
+REVOKED = 256
+"""How many revoked terminals a device remembers."""
+
 SAVING_SECONDS = 3600
 """How often the device saves a session's powered time: at each full hour of its own."""
 
@@ -165,7 +168,13 @@ def unpaired(register: Register, session_id: bytes) -> Register:
 
 
 def revoked(register: Register, terminal_id: bytes) -> Register:
-    """Apply "revoke": the session goes, and the terminal is refused from now on."""
+    """Apply "revoke": the session goes, and the terminal is refused from now on.
+
+    Raises SecurePairError (busy) where as many are refused as the device remembers: then
+    nothing changes until the owner epoch rises.
+    """
+    if len(register.revoked | {terminal_id}) > REVOKED:
+        raise SecurePairError(Failure.BUSY, "too many terminals are revoked")
     held = tuple(h for h in register.held if h.session.terminal_id != terminal_id)
     return replace(register, held=held, revoked=register.revoked | {terminal_id})
 

@@ -3,13 +3,15 @@
 import asyncio
 import os
 
+import msgspec
+
 from secure_pair_protocol.envelope import Outcome, Result
 from secure_pair_protocol.model import DEFAULT_MAX_AGE
 
 from .bench import Bench
 from .errors import FoundError, NotTriedError
 from .finding import Check
-from .talk import question
+from .talk import NOTHING, question
 
 FUTURE = 60_000
 """Milliseconds from now: further than any clock is wrong."""
@@ -90,6 +92,8 @@ async def _carries_out_once(bench: Bench) -> None:
     again = await talk.outcome(command.id, final=False)
     # `running` would be a second time.
     _demand(again, Result.DONE)
+    # What takes no time could run twice unseen; but with this entity it cannot be done.
+    _demand(await talk.asked(msgspec.structs.replace(command, entity=NOTHING)), Result.DONE)
 
 
 CHECKS = (

@@ -310,8 +310,8 @@ class Device:
     def states(self, keys: Iterable[str], *, full: bool = False) -> States:
         """Return the states of these entities; some kinds have none."""
         entities = [self.entities[key] for key in keys if key in self.entities]
-        states = (entity.state for entity in entities)
-        return States(self.up, full, tuple(_raw(state) for state in states if state is not None))
+        states = tuple([_raw(entity.state) for entity in entities if entity.state is not None])
+        return States(self.up, full, states)
 
     def picture(self, key: str) -> tuple[str, bytes] | None:
         """Return content type and data of an entity's picture, if it has one."""

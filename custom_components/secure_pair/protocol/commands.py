@@ -4,7 +4,7 @@ One table for each terminal id, in memory, outliving renewals. Times are millise
 the device's `up`.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from .envelope import Result
 
@@ -15,8 +15,7 @@ FUTURE_TOLERANCE = 1000
 """How far in the future a command may have been born: clocks drift apart a little."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """What became of one id."""
 
     born: int
@@ -31,8 +30,7 @@ class Entry:
         return self.result is not Result.VOID
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What to answer, and whether to act."""
 
     result: Result

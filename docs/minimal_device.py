@@ -4,7 +4,7 @@
 
 DEVICE_FILE is what `python -m device_stub provision` writes; without STATE_FILE it is in factory
 state. It needs `cryptography`, and `msgspec` for MessagePack. A product adds its announcement,
-notices to other terminals, and a bound on connections that say nothing.
+and a bound on connections that say nothing.
 """
 
 import asyncio
@@ -125,6 +125,7 @@ class Device:
         demand(epoch >= state["epoch"], "epoch_refused")
         revoked = state["revoked"] if epoch == state["epoch"] else []
         demand(terminal not in revoked, "terminal_revoked")
+        known = terminal in self.held()
         held = {t: s for t, s in self.held().items() if t != terminal and s["epoch"] == epoch}
         demand(len(held) < 8, "table_full")
         held[terminal] = session
@@ -134,8 +135,10 @@ class Device:
                 other.end(None if other.stage == "live" else "busy")
             elif other.stage == "live" and other.terminal not in held:
                 other.end("epoch_refused")
+        if not known:
+            self.tell("paired", terminal)
 
-    def forget(self, terminal: str, code: str, revoked: list[str]) -> None:
+    def forget(self, terminal: str, what: str, code: str, revoked: list[str]) -> None:
         held = {t: s for t, s in self.held().items() if t != terminal}
         self.keep(
             self.state | {"held": held, "revoked": sorted({*self.state["revoked"], *revoked})}
@@ -143,6 +146,13 @@ class Device:
         for other in self.connections:
             if other.terminal == terminal and other.session:
                 other.end(code)
+        self.tell(what, terminal)
+
+    def tell(self, what: str, terminal: str) -> None:
+        """Give notice to all other terminals (section 8)."""
+        for other in self.connections:
+            if other.stage == "live" and other.terminal != terminal:
+                other.say(11, what, bytes.fromhex(terminal))
 
     def held(self) -> dict[str, dict[str, Any]]:
         """Return the sessions whose lifetime is not over, by their terminals' ids."""
@@ -381,7 +391,7 @@ class Connection:
             case [2, *_]:
                 self.say(5)
             case [3, *_]:
-                device.forget(self.terminal, "session_unknown", [])
+                device.forget(self.terminal, "unpaired", "session_unknown", [])
                 self.say(6)
                 return False
             case [4, *_]:
@@ -395,7 +405,7 @@ class Connection:
                     if len({*device.state["revoked"], rest[0].hex()}) > 256:
                         code = "busy"
                     else:
-                        device.forget(rest[0].hex(), "terminal_revoked", [rest[0].hex()])
+                        device.forget(rest[0].hex(), "revoked", "terminal_revoked", [rest[0].hex()])
                         demand(device.is_held(self.session), "terminal_revoked")
                 live = {other.terminal for other in device.connections if other.stage == "live"}
                 sessions = device.held().items()

@@ -47,6 +47,12 @@ class Maker:
         self.epoch = 0
         self._initial_key = initial_key
 
+    def another(self) -> Maker:
+        """Return one that grants the same, to another terminal."""
+        maker = Maker(self._initial_key)
+        maker.epoch = self.epoch
+        return maker
+
     async def authorize(
         self,
         m1: bytes,

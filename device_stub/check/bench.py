@@ -107,9 +107,12 @@ class Bench:
     patience: float = 5
     """Seconds that the device may take for one answer."""
     wish: Wish | None = None
+    may_log_out: bool = False
+    """Whether the owner epoch may be raised, which ends everybody's session for good."""
     made: list[Known] = field(default_factory=list)
     """All sessions that the device may have stored, the newest last."""
     _lines: list[Line] = field(default_factory=list)
+    _guests: list[Bench] = field(default_factory=list)
     _unpairable: str | None = None
 
     async def connect(self) -> Line:
@@ -131,6 +134,23 @@ class Bench:
         if isinstance(self.authority, Maker):
             return self.authority
         raise NotTriedError("it takes the device's own file")
+
+    def guest(self) -> Bench:
+        """Return the bench of another terminal of the owner's; raises NotTriedError.
+
+        It hangs up with this one, and leaves when it is dismissed.
+        """
+        guest = replace(self, authority=self.maker().another(), made=[], _guests=[])
+        self._guests.append(guest)
+        return guest
+
+    async def dismiss(self) -> bool:
+        """Unpair all guests; tell whether the device has forgotten them."""
+        while self._guests:
+            if not await self._guests[-1].leave():
+                return False
+            self._guests.pop()
+        return True
 
     # The negotiation, step by step
 
@@ -319,6 +339,8 @@ class Bench:
         return False
 
     async def _leave(self) -> bool:
+        if not await self.dismiss():
+            return False
         await self._unpair_each()
         if await self._is_known():
             with suppress(FoundError, SecurePairError):

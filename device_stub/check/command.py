@@ -72,6 +72,10 @@ def check(
     ] = 5,
     *,
     no_label: Annotated[bool, typer.Option("--no-label", help="It has no setup code.")] = False,
+    log_out_everyone: Annotated[
+        bool,
+        typer.Option("--log-out-everyone", help="With the device's file: raise its epoch, too."),
+    ] = False,
 ) -> None:
     """Play a terminal, good and bad, against any device, and print what of the protocol held.
 
@@ -88,7 +92,7 @@ def check(
         if isinstance(cloud, KeyService) and (code is None) != no_label:
             raise CannotCheckError("it takes either --setup-code, or --no-label")
         report.say(WARNING)
-        bench = _bench(host, port, cloud, code, patience, wish)
+        bench = _bench(host, port, cloud, code, patience, wish, may_log_out=log_out_everyone)
         exit_code = asyncio.run(_check(report, bench))
     except CannotCheckError as error:
         typer.echo(str(error), err=True)
@@ -107,6 +111,8 @@ async def _bench(
     code: SetupCode | None,
     patience: float,
     wish: Wish | None,
+    *,
+    may_log_out: bool,
 ) -> Bench:
     """Find the device, and whoever authorizes; raises CannotCheckError."""
     device_id = await _device_at(host, port, patience)
@@ -133,6 +139,7 @@ async def _bench(
         pairing_secret=pairing_secret if label is None else label.pairing_secret,
         patience=patience,
         wish=wish,
+        may_log_out=may_log_out,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from secure_pair_protocol.errors import SecurePairError
 
-from . import commanding, greeting, pairing, records, resuming
+from . import commanding, greeting, owning, pairing, records, resuming
 from .bench import Bench
 from .errors import FoundError, NotTriedError
 from .finding import Check, Finding, Verdict
@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *resuming.CHECKS,
     *records.CHECKS,
     *commanding.CHECKS,
+    *owning.CHECKS,
     Check("forgets the session at Unpair", 9, _forgets),
 )
 """Every check, in the order in which a maker meets them."""
@@ -47,6 +48,7 @@ async def _try(bench: Bench, check: Check) -> Finding:
         return Finding(check, Verdict.BROKEN, str(error))
     finally:
         bench.hang_up()
+        await bench.dismiss()
     return Finding(check, Verdict.HELD)
 
 

@@ -15,14 +15,18 @@ from secure_pair_protocol.envelope import (
     Description,
     FromDevice,
     FromTerminal,
+    ListTerminals,
     Outcome,
     Piece,
     Ping,
     Pong,
     Question,
     Result,
+    RevokeTerminal,
     Stamped,
     States,
+    Terminal,
+    Terminals,
     Unpair,
     Unpaired,
     Welcome,
@@ -54,6 +58,7 @@ class Talk:
         self.channel = Channel.of_terminal(traffic)
         self.up = 0
         """The device's newest `up`."""
+        self._requests = 0
         self._assembler = Assembler()
 
     async def introduced(self) -> Self:
@@ -135,6 +140,19 @@ class Talk:
             "action": Raw(envelope.encode({"do": "turn_on"})),
         }
         return Command(**{**stamp, **changes})  # type: ignore[arg-type]
+
+    async def terminals(self, revoke: bytes | None = None) -> dict[bytes, Terminal]:
+        """Return who is paired, by id; `revoke`: once this terminal is forgotten.
+
+        Raises FoundError where it cannot be.
+        """
+        self._requests += 1
+        number = self._requests
+        self.send(ListTerminals(number) if revoke is None else RevokeTerminal(number, revoke))
+        answer = await self.until(Terminals)
+        if answer.request != number or answer.code is not None:
+            raise FoundError(f"the answer is to request {answer.request}, its code {answer.code}")
+        return {terminal.terminal_id: terminal for terminal in answer.terminals}
 
     async def unpaired(self) -> None:
         """Have the device forget the session; raises FoundError."""

@@ -24,6 +24,7 @@ def on_bench(house: House, patience: float = 2) -> Bench:
         authority=Maker(house.data.initial_key),
         pairing_secret=house.data.pairing_secret,
         patience=patience,
+        may_log_out=True,
     )
 
 

@@ -38,6 +38,7 @@ async def test_it_holds_every_check(tmp_path: Path) -> None:
             authority=Maker(data.initial_key),
             pairing_secret=data.pairing_secret,
             patience=2,
+            may_log_out=True,
             wish=Wish("lamp", Raw(msgspec.msgpack.encode({"do": "turn_on", "brightness": 99}))),
         )
         found = await checked(bench)

@@ -80,6 +80,7 @@ async def test_it_holds_every_check(running: Running) -> None:
         authority=Maker(running.data.initial_key),
         pairing_secret=running.data.pairing_secret,
         patience=2,
+        may_log_out=True,
         wish=Wish("switch", Raw(msgspec.msgpack.encode({"do": "turn_on"}))),
     )
     found = await checked(bench)

@@ -10,6 +10,7 @@ import signal
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -88,7 +89,11 @@ async def _prepare(data: Path, url: str | None) -> list[Client]:
             await add_device(store, Registration.model_validate(made.row()))
             calling = await authenticate(store, issued.token)
             assert calling is not None
-            await claim(store, calling, made.device_id, Secret(made.claim_proof))
+            proof = Secret(made.claim_proof)
+            claiming = partial(
+                claim, store=store, terminal=calling, device_id=made.device_id, proof=proof
+            )
+            await store.database.write(claiming)
             body = Negotiation(made, issued.terminal_id).body()
             clients.append(Client(issued.token.reveal().decode(), body))
     return clients

@@ -1,16 +1,19 @@
 """Who calls: the context of an application, its credentials and its general limits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Connection
 
+from secure_pair_protocol.errors import SecurePairError
 from secure_pair_protocol.secret import Secret
 
-from .accounts import CallingAccount, CallingTerminal, authenticate, authenticate_account
-from .limits import charge, network
+from .accounts import CallingAccount, CallingTerminal, find_account_by_key, find_terminal
+from .limits import Limits, charge, network
 from .metrics import Metrics
 from .observation import note
 from .problems import NO_STORE, UnauthenticatedError
@@ -33,63 +36,109 @@ class Context:
 # Every dependency is a coroutine: the framework runs a plain function in a thread.
 
 
-async def _context(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
+    """Return what the application of a request works with."""
     context = request.app.state.context
     assert isinstance(context, Context)  # noqa: S101
     return context
 
 
-type InContext = Annotated[Context, Depends(_context)]
+type InContext = Annotated[Context, Depends(context_of)]
 
-_TOKEN = HTTPBearer(auto_error=False, scheme_name="terminal token")
+token_of = HTTPBearer(auto_error=False, scheme_name="terminal token")
 _KEY = HTTPBearer(auto_error=False, scheme_name="account key")
 
+type Bearer = HTTPAuthorizationCredentials | None
+type Token = Annotated[Bearer, Depends(token_of)]
+"""A terminal token as it was sent: whose it is is found out in the request's transaction."""
 
-async def _calling_terminal(
+
+async def as_terminal[T](
     request: Request,
-    context: InContext,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_TOKEN)],
-) -> CallingTerminal:
-    if bearer is not None:
-        token = Secret(bearer.credentials.encode())
-        if terminal := await authenticate(context.store, token, address_of(request)):
-            note(request, account=terminal.account, terminal=terminal.terminal_id.hex())
-            return terminal
-    raise await _stranger(request, context)
+    context: Context,
+    token: Bearer,
+    rule: Callable[[Connection, CallingTerminal], T | SecurePairError],
+) -> T:
+    """Carry out a rule for the terminal whose token this is, all in one transaction.
+
+    Raises UnauthenticatedError for a stranger's token, SlowDownError, and what the rule does.
+    """
+    store, limits, address = context.store, context.settings.limits, address_of(request)
+    terminal: CallingTerminal | None = None
+
+    def work(connection: Connection) -> T | SecurePairError:
+        nonlocal terminal
+        terminal = _find_terminal(connection, token, address)
+        if terminal is None:
+            return _stranger(connection, store.clock(), limits, address)
+        return rule(connection, terminal)
+
+    try:
+        return await store.database.write(work)
+    finally:
+        if terminal is not None:
+            _note_terminal(request, terminal)
+
+
+async def calling_terminal(request: Request, context: InContext, token: Token) -> CallingTerminal:
+    """Return the terminal whose token this is, by reading alone; raises as `as_terminal`."""
+    address = address_of(request)
+    terminal = await context.store.database.read(
+        lambda connection: _find_terminal(connection, token, address)
+    )
+    if terminal is None:
+        # Only strangers are counted.
+        return await as_terminal(request, context, token, lambda _, terminal: terminal)
+    _note_terminal(request, terminal)
+    return terminal
 
 
 async def _calling_account(
-    request: Request,
-    context: InContext,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_KEY)],
+    request: Request, context: InContext, key: Annotated[Bearer, Depends(_KEY)]
 ) -> CallingAccount:
-    if bearer is not None:
-        key = Secret(bearer.credentials.encode())
-        if account := await authenticate_account(context.store, key, address_of(request)):
-            note(request, account=account.account)
-            await _count(context, account)
-            return account
-    raise await _stranger(request, context)
+    store, limits, address = context.store, context.settings.limits, address_of(request)
 
-
-async def _count(context: Context, account: CallingAccount) -> None:
-    limits, store = context.settings.limits, context.store
-    async with store.database.writing() as session, session.begin():
-        await charge(
-            session,
+    def work(connection: Connection) -> CallingAccount | SecurePairError:
+        account = None
+        if key is not None:
+            account = find_account_by_key(connection, Secret(key.credentials.encode()), address)
+        if account is None:
+            return _stranger(connection, store.clock(), limits, address)
+        found.append(account)
+        charge(
+            connection,
             store.clock(),
-            ("address", limits.address, network(account.address)),
+            ("address", limits.address, network(address)),
             ("account", limits.account, account.account_id),
         )
+        return account
+
+    found: list[CallingAccount] = []
+    try:
+        return await store.database.write(work)
+    finally:
+        if found:
+            note(request, account=found[0].account)
 
 
-async def _stranger(request: Request, context: Context) -> UnauthenticatedError:
+def _find_terminal(
+    connection: Connection, token: Bearer, address: str | None
+) -> CallingTerminal | None:
+    if token is None:
+        return None
+    return find_terminal(connection, Secret(token.credentials.encode()), address)
+
+
+def _stranger(
+    connection: Connection, now: float, limits: Limits, address: str | None
+) -> UnauthenticatedError:
     """Return the refusal of a stranger; raises SlowDownError to one who tries too often."""
-    store, limit = context.store, context.settings.limits.stranger
-    async with store.database.writing() as session, session.begin():
-        whom = network(address_of(request))
-        await charge(session, store.clock(), ("stranger", limit, whom))
+    charge(connection, now, ("stranger", limits.stranger, network(address)))
     return UnauthenticatedError()
+
+
+def _note_terminal(request: Request, terminal: CallingTerminal) -> None:
+    note(request, account=terminal.account, terminal=terminal.terminal_id.hex())
 
 
 def address_of(request: Request) -> str | None:
@@ -102,7 +151,7 @@ async def no_store(response: Response) -> None:
     response.headers.update(NO_STORE)
 
 
-type ByTerminal = Annotated[CallingTerminal, Depends(_calling_terminal)]
+type ByTerminal = Annotated[CallingTerminal, Depends(calling_terminal)]
 type ByAccount = Annotated[CallingAccount, Depends(_calling_account)]
 
 

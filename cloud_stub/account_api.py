@@ -9,7 +9,7 @@ from . import audit, devices, ownership, terminals
 from .access import ByAccount, InContext, no_store, problems
 from .accounts import CallingAccount
 from .observation import note
-from .tables import AuditEntry
+from .tables import AnyRow
 from .terminals import IssuedTerminal
 from .wire import (
     AuditAnswer,
@@ -115,10 +115,11 @@ async def post_terminal(
 ) -> IssuedAnswer:
     """Issue a terminal id, and its token, which is shown this once."""
     store = context.store
-    async with store.database.writing() as session, session.begin():
-        issued = await terminals.issue(
-            session, store.clock(), account.actor, account.account_id, asked.name
+    issued = await store.database.write(
+        lambda connection: terminals.issue(
+            connection, store.clock(), account.actor, account.account_id, asked.name
         )
+    )
     return _issued(issued)
 
 
@@ -128,10 +129,11 @@ async def post_token(
 ) -> IssuedAnswer:
     """Replace a terminal's token; the terminal keeps its id, and devices their sessions."""
     store = context.store
-    async with store.database.writing() as session, session.begin():
-        issued = await terminals.reissue(
-            session, store.clock(), account.actor, account.account_id, terminal_id
+    issued = await store.database.write(
+        lambda connection: terminals.reissue(
+            connection, store.clock(), account.actor, account.account_id, terminal_id
         )
+    )
     if issued is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return _issued(issued)
@@ -143,10 +145,11 @@ async def delete_terminal(
 ) -> TerminalsAnswer:
     """Revoke a terminal's token for ever; answers with the account's terminals."""
     store = context.store
-    async with store.database.writing() as session, session.begin():
-        found = await terminals.revoke(
-            session, store.clock(), account.actor, account.account_id, terminal_id
+    found = await store.database.write(
+        lambda connection: terminals.revoke(
+            connection, store.clock(), account.actor, account.account_id, terminal_id
         )
+    )
     if not found:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return await get_terminals(context, account)
@@ -174,7 +177,7 @@ def _issued(issued: IssuedTerminal) -> IssuedAnswer:
     return IssuedAnswer(terminal_id=issued.terminal_id, token=issued.token.reveal().decode())
 
 
-def _entry(entry: AuditEntry, account: CallingAccount) -> AuditEntryAnswer:
+def _entry(entry: AnyRow, account: CallingAccount) -> AuditEntryAnswer:
     own = entry.account_id == account.account_id
     by = "you" if own else "operator" if entry.account_id is None else "another account"
     shown = own or (entry.account_id is None and entry.owner_id == account.account_id)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from secure_pair_protocol.secret import Secret
 
@@ -12,7 +11,7 @@ from .audit import OPERATOR, Action, Actor, record
 from .credentials import credential_hash, new_account_key
 from .errors import OperatorError
 from .store import Store
-from .tables import NAME_LENGTH, Account, Terminal
+from .tables import ACCOUNTS, NAME_LENGTH, TERMINALS
 from .terminals import IssuedTerminal, issue, revoke
 
 __all__ = [
@@ -22,12 +21,23 @@ __all__ = [
     "add_account",
     "add_terminal",
     "authenticate",
-    "authenticate_account",
     "checked_name",
     "find_account",
+    "find_account_by_key",
+    "find_terminal",
     "issue_account_key",
     "revoke_terminal",
 ]
+
+
+_BY_TOKEN = (
+    select(TERMINALS.c.terminal_id, ACCOUNTS.c.account_id, ACCOUNTS.c.name)
+    .join_from(TERMINALS, ACCOUNTS)
+    .where(TERMINALS.c.token_hash == bindparam("token_hash"), ~TERMINALS.c.revoked)
+)
+_BY_KEY = select(ACCOUNTS.c.account_id, ACCOUNTS.c.name).where(
+    ACCOUNTS.c.key_hash == bindparam("key_hash")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,78 +76,81 @@ class CallingAccount:
 
 async def add_account(store: Store, name: str) -> int:
     """Make an account and return its number; raises OperatorError."""
-    account = Account(name=checked_name(name))
+    made = insert(ACCOUNTS).values(name=checked_name(name)).returning(ACCOUNTS.c.account_id)
     try:
-        async with store.database.writing() as session, session.begin():
-            session.add(account)
+        return int(
+            await store.database.write(lambda connection: connection.execute(made).scalar_one())
+        )
     except IntegrityError as error:
         raise OperatorError(f"there is an account {name} already") from error
-    return account.account_id
 
 
 async def issue_account_key(store: Store, name: str) -> Secret:
     """Issue an account's key, and refuse its last one from now on; raises OperatorError."""
     key = new_account_key()
-    async with store.database.writing() as session, session.begin():
-        account = await find_account(session, name)
-        account.key_hash = credential_hash(key)
-        await record(
-            session,
-            store.clock(),
-            OPERATOR,
-            Action.ISSUE_ACCOUNT_KEY,
-            owner_id=account.account_id,
+
+    def issued(connection: Connection) -> None:
+        account_id = find_account(connection, name)
+        connection.execute(
+            update(ACCOUNTS)
+            .where(ACCOUNTS.c.account_id == account_id)
+            .values(key_hash=credential_hash(key))
         )
+        record(connection, store.clock(), OPERATOR, Action.ISSUE_ACCOUNT_KEY, owner_id=account_id)
+
+    await store.database.write(issued)
     return key
 
 
-async def find_account(session: AsyncSession, name: str) -> Account:
-    """Return the account of this name; raises OperatorError."""
-    account = await session.scalar(select(Account).where(Account.name == name))
-    if account is None:
+def find_account(connection: Connection, name: str) -> int:
+    """Return the number of the account of this name; raises OperatorError."""
+    found = connection.scalar(select(ACCOUNTS.c.account_id).where(ACCOUNTS.c.name == name))
+    if found is None:
         raise OperatorError(f"there is no account {name}")
-    return account
+    return int(found)
 
 
 async def add_terminal(store: Store, account: str, name: str = "Home Assistant") -> IssuedTerminal:
     """Issue a terminal id and a token to an account; raises OperatorError."""
     checked_name(name)
-    async with store.database.writing() as session, session.begin():
-        owner = await find_account(session, account)
-        return await issue(session, store.clock(), OPERATOR, owner.account_id, name)
+
+    def issued(connection: Connection) -> IssuedTerminal:
+        account_id = find_account(connection, account)
+        return issue(connection, store.clock(), OPERATOR, account_id, name)
+
+    return await store.database.write(issued)
 
 
 async def revoke_terminal(store: Store, terminal_id: bytes) -> None:
     """Refuse this terminal's token from now on; raises OperatorError."""
-    async with store.database.writing() as session, session.begin():
-        if not await revoke(session, store.clock(), OPERATOR, None, terminal_id):
-            raise OperatorError("there is no such terminal")
+    found = await store.database.write(
+        lambda connection: revoke(connection, store.clock(), OPERATOR, None, terminal_id)
+    )
+    if not found:
+        raise OperatorError("there is no such terminal")
 
 
 async def authenticate(
     store: Store, token: Secret, address: str | None = None
 ) -> CallingTerminal | None:
     """Return the terminal of a token, or None: unknown and revoked are alike."""
-    async with store.database.reading() as session:
-        found = await session.execute(
-            select(Terminal.terminal_id, Account.account_id, Account.name)
-            .join(Account, Account.account_id == Terminal.account_id)
-            .where(Terminal.token_hash == credential_hash(token), ~Terminal.revoked)
-        )
-        row = found.one_or_none()
-    return None if row is None else CallingTerminal(row[0], row[1], row[2], address)
+    return await store.database.read(lambda connection: find_terminal(connection, token, address))
 
 
-async def authenticate_account(
-    store: Store, key: Secret, address: str | None = None
+def find_terminal(
+    connection: Connection, token: Secret, address: str | None
+) -> CallingTerminal | None:
+    """Return the terminal of a token, or None: unknown and revoked are alike."""
+    found = connection.execute(_BY_TOKEN, {"token_hash": credential_hash(token)}).one_or_none()
+    return None if found is None else CallingTerminal(found[0], found[1], found[2], address)
+
+
+def find_account_by_key(
+    connection: Connection, key: Secret, address: str | None
 ) -> CallingAccount | None:
     """Return the account of an account key, or None."""
-    async with store.database.reading() as session:
-        found = await session.execute(
-            select(Account.account_id, Account.name).where(Account.key_hash == credential_hash(key))
-        )
-        row = found.one_or_none()
-    return None if row is None else CallingAccount(row[0], row[1], address)
+    found = connection.execute(_BY_KEY, {"key_hash": credential_hash(key)}).one_or_none()
+    return None if found is None else CallingAccount(found[0], found[1], address)
 
 
 def checked_name(name: str) -> str:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Connection, insert, or_, select
 
 from .store import Store
-from .tables import AuditEntry, Base
+from .tables import AUDIT, AnyRow
 
 OK = "ok"
 
@@ -42,14 +41,14 @@ class Actor:
     """Of the client, as the service saw it; None: a command on the service's machine."""
 
 
-# Of the table and not of the class: nothing has to be read back.
-_INSERT = insert(Base.metadata.tables[AuditEntry.__tablename__]).inline()
+# Nothing has to be read back.
+_INSERT = insert(AUDIT).inline()
 
 OPERATOR = Actor(kind="operator")
 
 
-async def record(
-    session: AsyncSession,
+def record(
+    connection: Connection,
     at: float,
     actor: Actor,
     action: Action,
@@ -63,8 +62,7 @@ async def record(
 
     `terminal_id` is the one that was acted on; else it is the actor's own.
     """
-    connection = await session.connection()
-    await connection.execute(
+    connection.execute(
         _INSERT,
         {
             "at": int(at * 1000),
@@ -87,19 +85,18 @@ async def entries(
     device_id: str | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> Sequence[AuditEntry]:
-    """Return entries, the newest first, older than the entry `before`.
+) -> Sequence[AnyRow]:
+    """Return entries, rows of the audit, the newest first, older than the entry `before`.
 
     An account sees what was done with its credentials, and what was done to its devices
     while they were its own; None sees all, and is the operator.
     """
     wanted: list[ColumnElement[bool]] = []
     if account_id is not None:
-        wanted.append(or_(AuditEntry.account_id == account_id, AuditEntry.owner_id == account_id))
+        wanted.append(or_(AUDIT.c.account_id == account_id, AUDIT.c.owner_id == account_id))
     if device_id is not None:
-        wanted.append(AuditEntry.device_id == device_id)
+        wanted.append(AUDIT.c.device_id == device_id)
     if before is not None:
-        wanted.append(AuditEntry.entry_id < before)
-    asked = select(AuditEntry).where(*wanted).order_by(AuditEntry.entry_id.desc()).limit(limit)
-    async with store.database.reading() as session:
-        return (await session.scalars(asked)).all()
+        wanted.append(AUDIT.c.entry_id < before)
+    asked = select(AUDIT).where(*wanted).order_by(AUDIT.c.entry_id.desc()).limit(limit)
+    return await store.database.read(lambda connection: connection.execute(asked).all())

@@ -1,9 +1,9 @@
 """Which devices there are: each is registered once, with its initial key sealed."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.errors import Failure, SecurePairError
@@ -16,9 +16,11 @@ from .errors import OperatorError
 from .limits import Limits, charge, network
 from .registration import Registration
 from .store import Store, check_vault
-from .tables import Device
+from .tables import DEVICES, AnyRow
 
 _PAGE = 1000
+_FOUND = select(DEVICES).where(DEVICES.c.device_id == bindparam("device_id"))
+_LOCKED = _FOUND.with_for_update()
 
 
 async def add_device(store: Store, registration: Registration) -> None:
@@ -29,24 +31,25 @@ async def add_device(store: Store, registration: Registration) -> None:
 
 async def add_devices(store: Store, registrations: Sequence[Registration]) -> list[int]:
     """Register devices, in one transaction; returns as `insert_devices` does."""
-    async with store.database.writing() as session, session.begin():
-        return await insert_devices(session, store, registrations)
+    return await store.database.write(
+        lambda connection: insert_devices(connection, store, registrations)
+    )
 
 
-async def insert_devices(
-    session: AsyncSession, store: Store, registrations: Sequence[Registration]
+def insert_devices(
+    connection: Connection, store: Store, registrations: Sequence[Registration]
 ) -> list[int]:
-    """Register devices, in a writing session.
+    """Register devices, in a transaction that writes.
 
     Return the places in the sequence of those whose id was taken, before or by an earlier
     one; nothing of these is kept, and what was there stays as it is.
     """
-    await check_vault(session, store.vault)
+    check_vault(connection, store.vault)
     refused = []
-    known = select(Device.device_id).where(
-        Device.device_id.in_([row.device_id for row in registrations])
+    known = select(DEVICES.c.device_id).where(
+        DEVICES.c.device_id.in_([row.device_id for row in registrations])
     )
-    taken = set(await session.scalars(known))
+    taken = set(connection.scalars(known))
     new = []
     for place, row in enumerate(registrations):
         if row.device_id in taken:
@@ -63,43 +66,48 @@ async def insert_devices(
             }
         )
     if new:
-        await session.execute(insert(Device), new)
+        connection.execute(insert(DEVICES), new)
     return refused
 
 
 async def devices_of(
     store: Store, account_id: int, after: str = "", limit: int = 100
-) -> Sequence[Device]:
+) -> Sequence[AnyRow]:
     """Return an account's devices whose id is greater than `after`, in order."""
     asked = (
-        select(Device)
-        .where(Device.owner_id == account_id, Device.device_id > after)
-        .order_by(Device.device_id)
+        select(DEVICES)
+        .where(DEVICES.c.owner_id == account_id, DEVICES.c.device_id > after)
+        .order_by(DEVICES.c.device_id)
         .limit(limit)
     )
-    async with store.database.reading() as session:
-        return (await session.scalars(asked)).all()
+    return await store.database.read(lambda connection: connection.execute(asked).all())
 
 
 async def count(store: Store) -> int:
     """Return how many devices there are."""
-    async with store.database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(Device)) or 0
+    asked = select(func.count()).select_from(DEVICES)
+    return int(await store.database.read(lambda connection: connection.scalar(asked)))
 
 
 async def pages(store: Store) -> AsyncIterator[list[Registration]]:
     """Yield every device as its registration row, a page at a time in the order of ids."""
     after = ""
     while True:
-        asked = (
-            select(Device).where(Device.device_id > after).order_by(Device.device_id).limit(_PAGE)
-        )
-        async with store.database.reading() as session:
-            page = (await session.scalars(asked)).all()
+        page = await store.database.read(partial(_page, store, after))
         if not page:
             return
-        yield [registration(store, device) for device in page]
+        yield page
         after = page[-1].device_id
+
+
+def _page(store: Store, after: str, connection: Connection) -> list[Registration]:
+    asked = (
+        select(DEVICES)
+        .where(DEVICES.c.device_id > after)
+        .order_by(DEVICES.c.device_id)
+        .limit(_PAGE)
+    )
+    return [registration(store, device) for device in connection.execute(asked)]
 
 
 async def export_own(
@@ -118,16 +126,17 @@ async def export_own(
     limits = limits or Limits()
     now = store.clock()
     offered = claim_hash(PRIMITIVES, device_id, proof)
-    row: Registration | None = None
-    async with store.database.writing() as session, session.begin():
-        await charge(
-            session,
+
+    def exported(connection: Connection) -> Registration | SecurePairError:
+        charge(
+            connection,
             now,
             ("claim_address", limits.claim_address, network(account.address)),
             ("claim_account", limits.claim_account, account.account_id),
             ("claim_device", limits.claim_device, f"{account.account_id}/{device_id}"),
         )
-        device = await session.get(Device, device_id)
+        device = find_device(connection, device_id)
+        row: Registration | None = None
         refused: Failure | None = None
         if device is None or device.owner_id != account.account_id:
             refused = Failure.NOT_YOURS
@@ -135,8 +144,8 @@ async def export_own(
             refused = Failure.WRONG_SETUP_CODE
         else:
             row = registration(store, device)
-        await record(
-            session,
+        record(
+            connection,
             now,
             account.actor,
             Action.EXPORT,
@@ -144,13 +153,18 @@ async def export_own(
             device_id=device_id,
             owner_id=None if refused is Failure.NOT_YOURS else account.account_id,
         )
-    if row is None:
-        raise SecurePairError(refused or Failure.NOT_YOURS)
-    return row
+        return row or SecurePairError(refused or Failure.NOT_YOURS)
+
+    return await store.database.write(exported)
 
 
-def registration(store: Store, device: Device) -> Registration:
-    """Return a device's row, with its initial key opened; raises OpenError."""
+def find_device(connection: Connection, device_id: str, *, lock: bool = False) -> AnyRow | None:
+    """Return what is kept of a device; `lock` keeps others from changing it meanwhile."""
+    return connection.execute(_LOCKED if lock else _FOUND, {"device_id": device_id}).one_or_none()
+
+
+def registration(store: Store, device: AnyRow) -> Registration:
+    """Return a device's registration, with its initial key opened; raises OpenError."""
     return Registration(
         device_id=device.device_id,
         initial_key=store.vault.open(device.device_id, device.sealed_initial_key),

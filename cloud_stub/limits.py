@@ -9,13 +9,12 @@ import math
 from dataclasses import dataclass, fields
 from functools import cache
 
-from sqlalchemy import TextClause, delete, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, TextClause, bindparam, delete, select, text
 
 from secure_pair_protocol.errors import Failure, SecurePairError
 
 from .store import Store
-from .tables import RateLimit
+from .tables import RATE_LIMITS
 
 _CLOCK_SECONDS = 3600
 """How far the clocks of processes may be apart. What is later is from before this clock
@@ -83,12 +82,14 @@ def network(address: str | None) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
+_DUE = select(RATE_LIMITS.c.due).where(RATE_LIMITS.c.name == bindparam("name"))
+
 type Charge = tuple[str, Limit, str | int]
 """The limit's name, the limit, and whom or what it is counted for."""
 
 
-async def charge(session: AsyncSession, now: float, *charges: Charge) -> None:
-    """Count one request, in a writing session; raises SlowDownError: roll back then.
+def charge(connection: Connection, now: float, *charges: Charge) -> None:
+    """Count one request, in a transaction that writes; raises SlowDownError, to roll it back.
 
     One statement for all of them, which counts only where there is room, so that two
     processes never take the same place.
@@ -102,10 +103,10 @@ async def charge(session: AsyncSession, now: float, *charges: Charge) -> None:
             f"due{place}": now + limit.every,
             f"latest{place}": now + limit.burst * limit.every,
         }
-    taken = set(await session.scalars(_statement(len(ordered)), values))
+    taken = set(connection.scalars(_statement(len(ordered)), values))
     for key, name, limit in ordered:
         if key not in taken:
-            full = await session.scalar(select(RateLimit.due).where(RateLimit.name == key))
+            full = connection.scalar(_DUE, {"name": key})
             raise SlowDownError(name, (full or now) + limit.every * (1 - limit.burst) - now)
 
 
@@ -132,6 +133,5 @@ def _statement(count: int) -> TextClause:
 
 async def forget(store: Store) -> int:
     """Delete what says nothing any more; return how many there were."""
-    async with store.database.writing() as session, session.begin():
-        paid = delete(RateLimit).where(RateLimit.due < store.clock()).returning(RateLimit.name)
-        return len((await session.scalars(paid)).all())
+    paid = delete(RATE_LIMITS).where(RATE_LIMITS.c.due < store.clock())
+    return await store.database.write(lambda connection: connection.execute(paid).rowcount)

@@ -3,8 +3,7 @@
 docs/protocol.md, sections 3 and 11.
 """
 
-from sqlalchemy import ColumnElement, case, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Connection, bindparam, case, update
 
 from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.errors import Failure, SecurePairError
@@ -13,63 +12,81 @@ from secure_pair_protocol.secret import Secret
 
 from .accounts import CallingAccount, CallingTerminal, find_account
 from .audit import OK, OPERATOR, Action, record
+from .devices import find_device
 from .errors import OperatorError
 from .limits import Limits, charge, network
 from .store import Store
-from .tables import Device
+from .tables import DEVICES, AnyRow
 
 _NO_HASH = bytes(32)
 """Stands in for a claim hash that is not there: the same work, never the same answer."""
 
+_CHANGE_OWNER = (
+    update(DEVICES)
+    .where(DEVICES.c.device_id == bindparam("changed_id"))
+    .values(owner_id=bindparam("owner"), owner_epoch=bindparam("epoch"))
+)
 
-async def claim(
+
+def claim(
+    connection: Connection,
     store: Store,
     terminal: CallingTerminal,
     device_id: str,
     proof: Secret,
     limits: Limits | None = None,
-) -> None:
+) -> SecurePairError | None:
     """Make the terminal's account the owner, if it proves to have seen the label.
 
-    The proof is checked every time. Raises SecurePairError: claim_refused is the one
-    answer to a stranger, whether or not there is such a device; wrong_setup_code goes to
-    the owner; owned_by_another takes a good proof; slow_down.
+    In a transaction that writes. The proof is checked every time. Returns a refusal that is
+    to be kept, in the audit: claim_refused is the one answer to a stranger, whether or not
+    there is such a device; wrong_setup_code goes to the owner; owned_by_another takes a good
+    proof. Raises SlowDownError.
     """
     limits = limits or Limits()
     now = store.clock()
     offered = claim_hash(PRIMITIVES, device_id, proof)
-    async with store.database.writing() as session, session.begin():
-        device = await session.get(Device, device_id, with_for_update=True)
-        owner = device.owner_id if device is not None else None
-        # A stranger who uses up a device's limit does not keep its owner from it.
-        whom = f"{terminal.account_id}/{device_id}" if owner == terminal.account_id else device_id
-        await charge(
-            session,
-            now,
-            ("claim_address", limits.claim_address, network(terminal.address)),
-            ("claim_account", limits.claim_account, terminal.account_id),
-            ("claim_device", limits.claim_device, whom),
-        )
-        refused = _judge(device, terminal.account_id, offered)
-        if refused is None and device is not None and owner is None:
-            device.owner_id = terminal.account_id
-            device.owner_epoch = raised(device.owner_epoch, now)
-            owner = terminal.account_id
-        await record(
-            session,
-            now,
-            terminal.actor,
-            Action.CLAIM,
-            refused or OK,
-            device_id=device_id,
-            owner_id=owner,
-        )
-    # The change is on the disk, and no grant could hold its epoch before.
-    if refused is not None:
-        raise SecurePairError(refused)
+    device = find_device(connection, device_id, lock=True)
+    owner = device.owner_id if device is not None else None
+    # A stranger who uses up a device's limit does not keep its owner from it.
+    whom = f"{terminal.account_id}/{device_id}" if owner == terminal.account_id else device_id
+    charge(
+        connection,
+        now,
+        ("claim_address", limits.claim_address, network(terminal.address)),
+        ("claim_account", limits.claim_account, terminal.account_id),
+        ("claim_device", limits.claim_device, whom),
+    )
+    refused = _judge(device, terminal.account_id, offered)
+    if refused is None and device is not None and owner is None:
+        owner = terminal.account_id
+        _change_owner(connection, device, owner, now)
+    record(
+        connection,
+        now,
+        terminal.actor,
+        Action.CLAIM,
+        refused or OK,
+        device_id=device_id,
+        owner_id=owner,
+    )
+    return None if refused is None else SecurePairError(refused)
 
 
-def _judge(device: Device | None, account_id: int, offered: bytes) -> Failure | None:
+def _change_owner(connection: Connection, device: AnyRow, owner: int | None, now: float) -> None:
+    """Give a locked device another owner, or none, and raise its epoch.
+
+    No grant can hold the epoch before the change is on the disk.
+    """
+    changed = {
+        "changed_id": device.device_id,
+        "owner": owner,
+        "epoch": raised(device.owner_epoch, now),
+    }
+    connection.execute(_CHANGE_OWNER, changed)
+
+
+def _judge(device: AnyRow | None, account_id: int, offered: bytes) -> Failure | None:
     kept = device.claim_hash if device is not None else None
     matches = PRIMITIVES.equal(kept or _NO_HASH, offered)
     proven = kept is not None and matches
@@ -87,9 +104,10 @@ async def assign(store: Store, device_id: str, account: str) -> None:
     For the operator only: ids can be guessed.
     """
     now = store.clock()
-    async with store.database.writing() as session, session.begin():
-        device = await session.get(Device, device_id, with_for_update=True)
-        owner = await find_account(session, account)
+
+    def assigned(connection: Connection) -> None:
+        device = find_device(connection, device_id, lock=True)
+        owner = find_account(connection, account)
         if device is None:
             raise OperatorError(f"there is no device {device_id}")
         if device.claim_hash is not None:
@@ -98,31 +116,27 @@ async def assign(store: Store, device_id: str, account: str) -> None:
             )
         if device.owner_id is not None:
             raise OperatorError(f"device {device_id} has an owner: release it first")
-        device.owner_id = owner.account_id
-        device.owner_epoch = raised(device.owner_epoch, now)
-        await record(
-            session,
-            now,
-            OPERATOR,
-            Action.ASSIGN,
-            device_id=device_id,
-            owner_id=owner.account_id,
-        )
+        _change_owner(connection, device, owner, now)
+        record(connection, now, OPERATOR, Action.ASSIGN, device_id=device_id, owner_id=owner)
+
+    await store.database.write(assigned)
 
 
 async def release(store: Store, device_id: str) -> None:
     """Take a device from its owner, for the operator; raises OperatorError."""
     now = store.clock()
-    async with store.database.writing() as session, session.begin():
-        device = await session.get(Device, device_id, with_for_update=True)
+
+    def released(connection: Connection) -> None:
+        device = find_device(connection, device_id, lock=True)
         if device is None:
             raise OperatorError(f"there is no device {device_id}")
         if device.owner_id is None:
             raise OperatorError(f"device {device_id} has no owner")
         owner = device.owner_id
-        device.owner_id = None
-        device.owner_epoch = raised(device.owner_epoch, now)
-        await record(session, now, OPERATOR, Action.RELEASE, device_id=device_id, owner_id=owner)
+        _change_owner(connection, device, None, now)
+        record(connection, now, OPERATOR, Action.RELEASE, device_id=device_id, owner_id=owner)
+
+    await store.database.write(released)
 
 
 async def release_own(store: Store, account: CallingAccount, device_id: str) -> None:
@@ -131,14 +145,14 @@ async def release_own(store: Store, account: CallingAccount, device_id: str) -> 
     Raises SecurePairError: not_yours, also where there is no such device.
     """
     now = store.clock()
-    async with store.database.writing() as session, session.begin():
-        device = await session.get(Device, device_id, with_for_update=True)
+
+    def released(connection: Connection) -> SecurePairError | None:
+        device = find_device(connection, device_id, lock=True)
         own = device is not None and device.owner_id == account.account_id
         if device is not None and own:
-            device.owner_id = None
-            device.owner_epoch = raised(device.owner_epoch, now)
-        await record(
-            session,
+            _change_owner(connection, device, None, now)
+        record(
+            connection,
             now,
             account.actor,
             Action.RELEASE,
@@ -146,8 +160,9 @@ async def release_own(store: Store, account: CallingAccount, device_id: str) -> 
             device_id=device_id,
             owner_id=account.account_id if own else None,
         )
-    if not own:
-        raise SecurePairError(Failure.NOT_YOURS)
+        return None if own else SecurePairError(Failure.NOT_YOURS)
+
+    await store.database.write(released)
 
 
 async def log_out_everyone(store: Store, account: CallingAccount) -> int:
@@ -156,38 +171,38 @@ async def log_out_everyone(store: Store, account: CallingAccount) -> int:
     Return how many devices the account has.
     """
     now = store.clock()
-    async with store.database.writing() as session, session.begin():
-        count = await raise_epochs(session, now, Device.owner_id == account.account_id)
-        await record(
-            session,
+
+    def logged_out(connection: Connection) -> int:
+        count = raise_epochs(connection, now, DEVICES.c.owner_id == account.account_id)
+        record(
+            connection,
             now,
             account.actor,
             Action.LOG_OUT_EVERYONE,
             owner_id=account.account_id,
         )
-    return count
+        return count
+
+    return await store.database.write(logged_out)
 
 
 async def raise_all_epochs(store: Store) -> int:
     """Raise every device's epoch to the present, after a restore; return how many."""
     now = store.clock()
-    async with store.database.writing() as session, session.begin():
-        count = await raise_epochs(session, now)
-        await record(session, now, OPERATOR, Action.RAISE_EPOCHS)
-    return count
+
+    def all_raised(connection: Connection) -> int:
+        count = raise_epochs(connection, now)
+        record(connection, now, OPERATOR, Action.RAISE_EPOCHS)
+        return count
+
+    return await store.database.write(all_raised)
 
 
-async def raise_epochs(session: AsyncSession, now: float, *which: ColumnElement[bool]) -> int:
-    """Raise the epochs of these devices, in a writing session; return how many."""
+def raise_epochs(connection: Connection, now: float, *which: ColumnElement[bool]) -> int:
+    """Raise the epochs of these devices, in a transaction that writes; return how many."""
     present = int(now)
-    epoch = case((Device.owner_epoch >= present, Device.owner_epoch + 1), else_=present)
-    changed = await session.execute(
-        update(Device)
-        .where(*which)
-        .values(owner_epoch=epoch)
-        .execution_options(synchronize_session=False)
-    )
-    return int(getattr(changed, "rowcount", 0))
+    epoch = case((DEVICES.c.owner_epoch >= present, DEVICES.c.owner_epoch + 1), else_=present)
+    return connection.execute(update(DEVICES).where(*which).values(owner_epoch=epoch)).rowcount
 
 
 def raised(epoch: int, now: float) -> int:
@@ -197,6 +212,5 @@ def raised(epoch: int, now: float) -> int:
 
 async def owner_epoch(store: Store, device_id: str) -> int | None:
     """Return a device's owner epoch, or None for no such device."""
-    async with store.database.reading() as session:
-        device = await session.get(Device, device_id)
+    device = await store.database.read(lambda connection: find_device(connection, device_id))
     return device.owner_epoch if device is not None else None

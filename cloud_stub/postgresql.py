@@ -1,25 +1,27 @@
 """PostgreSQL, for those who outgrow one file: several processes and machines at once."""
 
+import math
+import select
 from typing import override
 
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+import psycopg
+from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
-from .database import Database
+from .database import Database, Work, settled
 from .errors import OperatorError
 
 VARIABLE = "SECURE_PAIR_DATABASE"
 """Environment variable: the database's URL, which may hold a password."""
 
-_CONNECTIONS = 4
+_CONNECTIONS = 8
 _STATEMENT_SECONDS = 30
 # Any number that nobody else takes in the same database.
 _SCHEMA_LOCK = 0x5EC9A1
 
 
 class PostgresqlDatabase(Database):
-    """A PostgreSQL database behind a pool of asyncpg's connections."""
+    """A PostgreSQL database behind a pool of connections, each for a thread at a time."""
 
     def __init__(self, url: str, busy_seconds: float) -> None:
         """Name it, as ``postgresql://user:password@host:port/name``; raises OperatorError.
@@ -32,27 +34,31 @@ class PostgresqlDatabase(Database):
             parsed = None
         if parsed is None or parsed.get_backend_name() != "postgresql":
             raise OperatorError("the database's URL is not postgresql://user:password@host/name")
-        self._url = parsed.set(drivername="postgresql+asyncpg")
-        engine = create_async_engine(
+        self._url = parsed.set(drivername="postgresql+psycopg")
+        settings = {
+            # An answer is given when its change is on the disk, and not before.
+            "synchronous_commit": "on",
+            "lock_timeout": max(1, int(busy_seconds * 1000)),
+            "statement_timeout": _STATEMENT_SECONDS * 1000,
+        }
+        engine = create_engine(
             self._url,
             pool_size=_CONNECTIONS,
-            max_overflow=_CONNECTIONS,
-            pool_timeout=busy_seconds,
-            # The server may have been started anew since.
-            pool_pre_ping=True,
+            max_overflow=0,
             hide_parameters=True,
             connect_args={
-                "timeout": busy_seconds,
-                "command_timeout": _STATEMENT_SECONDS,
-                "server_settings": {
-                    "application_name": "secure-pair-key-service",
-                    # An answer is given when its change is on the disk, and not before.
-                    "synchronous_commit": "on",
-                    "lock_timeout": str(max(1, int(busy_seconds * 1000))),
-                },
+                "application_name": "secure-pair-key-service",
+                "connect_timeout": math.ceil(busy_seconds),
+                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+                # A server that is there no more sends no word of it.
+                "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+                "keepalives_idle": _STATEMENT_SECONDS // 3,
+                "keepalives_interval": _STATEMENT_SECONDS // 3,
+                "keepalives_count": 2,
             },
         )
-        super().__init__(engine, engine)
+        event.listen(engine, "checkout", _refuse_the_dead)
+        super().__init__(engine, _CONNECTIONS, busy_seconds)
 
     @property
     @override
@@ -60,13 +66,25 @@ class PostgresqlDatabase(Database):
         return self._url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @override
-    async def lock_schema(self, session: AsyncSession) -> None:
-        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+    async def write[T](self, work: Work[T]) -> T:
+        return settled(await self._in_a_thread(work))
 
     @override
-    async def lock_devices(self, session: AsyncSession) -> None:
-        await session.execute(text("LOCK TABLE devices IN SHARE ROW EXCLUSIVE MODE"))
+    def lock_schema(self, connection: Connection) -> None:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
 
     @override
-    async def close(self) -> None:
-        await self.engine.dispose()
+    def lock_devices(self, connection: Connection) -> None:
+        connection.execute(text("LOCK TABLE devices IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _refuse_the_dead(connection: psycopg.Connection, *_: object) -> None:
+    """Take no connection from the pool on which something has come meanwhile.
+
+    Whoever is idle is told nothing but that the connection ends: the server may have been
+    started anew since. It takes no question to the server.
+    """
+    ready = select.poll()
+    ready.register(connection, select.POLLIN)
+    if ready.poll(0):
+        raise InvalidatePoolError

@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -104,9 +103,8 @@ def add_problem_handlers(app: FastAPI, retry_seconds: int) -> None:
         headers = dict(error.headers) if error.headers else None
         return problem(HTTPStatus(error.status_code), None, headers)
 
-    # What asyncpg says when nobody listens, or nobody answers, is not wrapped.
+    # Nothing else in a request works with files or sockets of its own.
     @app.exception_handler(OSError)
-    @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(DBAPIError)
     async def unavailable(request: Request, error: Exception) -> Response:
         reason = error.orig if isinstance(error, DBAPIError) else error

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, select
 
 from secure_pair_protocol.crypto import PRIMITIVES
 
@@ -13,7 +13,7 @@ from .audit import OPERATOR, Action, record
 from .devices import insert_devices, registration
 from .registration import Registration
 from .store import Store
-from .tables import Device
+from .tables import DEVICES
 from .transfer import Parsed
 
 _BATCH = 500
@@ -47,19 +47,21 @@ async def import_devices(
     With `whole` all of it is one transaction, and a wrong row leaves nothing written,
     after all rows were looked at.
     """
-    if not whole:
-        outcome = Outcome()
-        for batch in batched(rows, _BATCH, strict=False):
-            async with store.database.writing() as session, session.begin():
-                await _import(session, store, batch, outcome, report)
-        return outcome
     outcome = Outcome()
+    batches = batched(rows, _BATCH, strict=False)
+    if not whole:
+        for batch in batches:
+            await store.database.write(partial(_import, store, batch, outcome, report))
+        return outcome
+
+    def imported(connection: Connection) -> None:
+        for batch in batches:
+            _import(store, batch, outcome, report, connection)
+        if outcome.refused:
+            raise NothingWrittenError
+
     try:
-        async with store.database.writing() as session, session.begin():
-            for batch in batched(rows, _BATCH, strict=False):
-                await _import(session, store, batch, outcome, report)
-            if outcome.refused:
-                raise NothingWrittenError
+        await store.database.write(imported)
     except NothingWrittenError:
         outcome.added = 0
     return outcome
@@ -67,16 +69,17 @@ async def import_devices(
 
 async def record_export(store: Store) -> None:
     """Put into the audit that all initial keys were exported."""
-    async with store.database.writing() as session, session.begin():
-        await record(session, store.clock(), OPERATOR, Action.EXPORT_ALL)
+    await store.database.write(
+        lambda connection: record(connection, store.clock(), OPERATOR, Action.EXPORT_ALL)
+    )
 
 
-async def _import(
-    session: AsyncSession,
+def _import(
     store: Store,
     batch: Iterable[Parsed],
     outcome: Outcome,
     report: Report,
+    connection: Connection,
 ) -> None:
     rows: dict[int, Registration] = {}
     wrong: dict[int, str] = {}
@@ -86,8 +89,8 @@ async def _import(
         else:
             wrong[line] = parsed
     lines = list(rows)
-    taken = await insert_devices(session, store, list(rows.values()))
-    same = await _unchanged(session, store, [rows[lines[place]] for place in taken])
+    taken = insert_devices(connection, store, list(rows.values()))
+    same = _unchanged(connection, store, [rows[lines[place]] for place in taken])
     for place in taken:
         row = rows[lines[place]]
         if row.device_id in same and _equal(row, same[row.device_id]):
@@ -100,16 +103,14 @@ async def _import(
         report(line, reason)
 
 
-async def _unchanged(
-    session: AsyncSession, store: Store, rows: list[Registration]
+def _unchanged(
+    connection: Connection, store: Store, rows: list[Registration]
 ) -> dict[str, Registration]:
     """Return what is kept of these devices."""
     if not rows:
         return {}
-    asked = select(Device).where(Device.device_id.in_([row.device_id for row in rows]))
-    return {
-        device.device_id: registration(store, device) for device in await session.scalars(asked)
-    }
+    asked = select(DEVICES).where(DEVICES.c.device_id.in_([row.device_id for row in rows]))
+    return {device.device_id: registration(store, device) for device in connection.execute(asked)}
 
 
 def _equal(row: Registration, kept: Registration) -> bool:

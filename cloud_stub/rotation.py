@@ -7,9 +7,9 @@ is. Both open the database in between.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from secure_pair_protocol.crypto import OpenError
 from secure_pair_protocol.secret import Secret
@@ -18,10 +18,15 @@ from . import master_key
 from .audit import OPERATOR, Action, record
 from .errors import OperatorError
 from .store import MASTER_KEY, Store
-from .tables import Device, Service
+from .tables import DEVICES, SERVICE
 from .vault import Vault
 
 _BATCH = 500
+_RESEAL = (
+    update(DEVICES)
+    .where(DEVICES.c.device_id == bindparam("resealed_id"))
+    .values(sealed_initial_key=bindparam("sealed"))
+)
 
 
 async def rotate(store: Store, progress: Callable[[int, int], None]) -> int:
@@ -57,26 +62,30 @@ def _promote(store: Store) -> None:
 async def _begin(store: Store, following: Secret) -> bool:
     """Note the next master key in the database; tell whether all is sealed under it."""
     vault = Vault(following)
-    async with store.database.writing() as session, session.begin():
-        service = (await session.scalars(select(Service).with_for_update())).one()
+
+    def begun(connection: Connection) -> bool:
+        service = connection.execute(select(SERVICE).with_for_update()).one()
         if service.next_check_value is None and vault.made(service.check_value):
             return True
         if service.next_check_value is None:
-            service.next_check_value = vault.check_value()
+            connection.execute(update(SERVICE).values(next_check_value=vault.check_value()))
         elif not vault.made(service.next_check_value):
             raise OperatorError("another next master key than this is being introduced")
-    return False
+        return False
+
+    return await store.database.write(begun)
 
 
 async def _reseal(store: Store, following: Secret, progress: Callable[[int, int], None]) -> int:
     """Go through all devices in short transactions: the service has room in between."""
-    async with store.database.reading() as session:
-        total = await session.scalar(select(func.count()).select_from(Device)) or 0
+    asked = select(func.count()).select_from(DEVICES)
+    total = int(await store.database.read(lambda connection: connection.scalar(asked)))
     resealed = done = 0
     after: str | None = ""
     while after is not None:
-        async with store.database.writing() as session, session.begin():
-            after, looked_at, changed = await _reseal_page(session, store, following, after)
+        after, looked_at, changed = await store.database.write(
+            partial(_reseal_page, store, following, after)
+        )
         done += looked_at
         resealed += changed
         progress(done, total)
@@ -86,45 +95,43 @@ async def _reseal(store: Store, following: Secret, progress: Callable[[int, int]
 async def _finish(store: Store, following: Secret) -> int:
     """Make sure of every device, with nobody else at them, and change the check value."""
     vault = Vault(following)
-    resealed = 0
-    after: str | None = ""
-    async with store.database.writing() as session, session.begin():
-        await store.database.lock_devices(session)
+
+    def finished(connection: Connection) -> int:
+        resealed = 0
+        after: str | None = ""
+        store.database.lock_devices(connection)
         while after is not None:
-            after, _, changed = await _reseal_page(session, store, following, after)
+            after, _, changed = _reseal_page(store, following, after, connection)
             resealed += changed
-        await session.execute(
-            update(Service).values(check_value=vault.check_value(), next_check_value=None)
+        connection.execute(
+            update(SERVICE).values(check_value=vault.check_value(), next_check_value=None)
         )
-        await record(session, store.clock(), OPERATOR, Action.ROTATE_MASTER_KEY)
-    return resealed
+        record(connection, store.clock(), OPERATOR, Action.ROTATE_MASTER_KEY)
+        return resealed
+
+    return await store.database.write(finished)
 
 
-async def _reseal_page(
-    session: AsyncSession, store: Store, following: Secret, after: str
+def _reseal_page(
+    store: Store, following: Secret, after: str, connection: Connection
 ) -> tuple[str | None, int, int]:
     """Return the last id of the page, None for no more; its length; how many were changed."""
     vault = Vault(following)
     asked = (
-        select(Device.device_id, Device.sealed_initial_key)
-        .where(Device.device_id > after)
-        .order_by(Device.device_id)
+        select(DEVICES.c.device_id, DEVICES.c.sealed_initial_key)
+        .where(DEVICES.c.device_id > after)
+        .order_by(DEVICES.c.device_id)
         .limit(_BATCH)
         .with_for_update()
     )
-    page = (await session.execute(asked)).all()
+    page = connection.execute(asked).all()
     changed = []
     for device_id, sealed in page:
         try:
             vault.open(device_id, sealed)
         except OpenError:
             opened = store.vault.open(device_id, sealed)
-            changed.append(
-                {
-                    "device_id": device_id,
-                    "sealed_initial_key": vault.seal(device_id, opened),
-                }
-            )
+            changed.append({"resealed_id": device_id, "sealed": vault.seal(device_id, opened)})
     if changed:
-        await session.execute(update(Device), changed)
+        connection.execute(_RESEAL, changed)
     return (page[-1].device_id if len(page) == _BATCH else None), len(page), len(changed)

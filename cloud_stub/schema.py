@@ -1,18 +1,21 @@
 """Which tables a database has, and how it gets the present ones: alembic's migrations."""
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
 from . import migrations
 from .errors import OperatorError
-from .tables import Base
+from .tables import METADATA
 
 HEAD = "0002"
 """The newest revision in migrations/: a database at this one is opened as it is."""
 
 _FIRST = "0001"
 _VERSION_TABLE = "alembic_version"
+_ALONE = threading.Lock()
+"""What alembic works on is known to the whole process, and not to its thread."""
 
 
 def revision(connection: Connection) -> str | None:
@@ -46,13 +49,16 @@ def upgrade(connection: Connection, found: str | None) -> None:
 
     folder = str(Path(migrations.__file__).parent)
     script = ScriptDirectory(folder, version_locations=[folder])
-    with EnvironmentContext(
-        Config(),
-        script,
-        fn=lambda present, _context: script._upgrade_revs(HEAD, present),  # noqa: SLF001
-    ) as environment:
+    with (
+        _ALONE,
+        EnvironmentContext(
+            Config(),
+            script,
+            fn=lambda present, _context: script._upgrade_revs(HEAD, present),  # noqa: SLF001
+        ) as environment,
+    ):
         environment.configure(
-            connection=connection, target_metadata=Base.metadata, transactional_ddl=True
+            connection=connection, target_metadata=METADATA, transactional_ddl=True
         )
         if found is not None:
             context = environment.get_context()

@@ -1,49 +1,75 @@
-"""The embedded database: SQLite with a write-ahead log, durable before it answers."""
+"""The embedded database: SQLite with a write-ahead log, durable before it answers.
 
+SQLite writes one transaction after the other, each with a sync of the disk. So one thread
+writes; what has come meanwhile goes into its next transaction together, each in a savepoint
+of its own, and is answered when that is on the disk.
+"""
+
+import asyncio
+import contextlib
 import os
 import sqlite3
-import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import override
+from typing import Any, override
 
-import aiosqlite
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from .database import Database
+from .database import THREADS, Database, Work, settled
 
 _IMMEDIATE = "secure_pair_immediate"
-_CONNECTIONS = 4
+_READERS = 3
+_TOGETHER = 32
+"""How many may share a transaction: the last one's work is an answer's delay for the first."""
 GONE = "the database file was removed or replaced"
 
 
-class SqliteDatabase(Database):
-    """A SQLite file behind a pool of connections, each with a thread of aiosqlite's.
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Work that waits for its transaction, and who waits for it."""
 
-    A session that writes is alone in writing: it has the write lock from its first
-    statement on.
-    """
+    work: Work[Any]
+    answer: asyncio.Future[Any]
+    since: float = field(default_factory=time.monotonic)
+    outcome: Any = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        """Answer, on the loop of whoever waits, unless they have gone."""
+        if self.answer.done():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.outcome)
+
+
+class SqliteDatabase(Database):
+    """A SQLite file behind a pool of connections: one that writes, and some that read."""
 
     def __init__(self, path: Path, busy_seconds: float) -> None:
-        """Name the file; nothing is opened or created before the first session."""
+        """Name the file; nothing is opened or created before the first transaction."""
         self.path = path
-        self._busy_seconds = busy_seconds
-        self._threads: set[threading.Thread] = set()
         self._inode: int | None = None
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
-            async_creator=self._connect,
-            pool_size=_CONNECTIONS,
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            creator=lambda: self._open(),  # noqa: PLW0108  # as it is at that moment
+            pool_size=1 + _READERS,
             max_overflow=0,
-            pool_timeout=busy_seconds,
             # Rows do not belong in a log, nor in the text of an exception.
             hide_parameters=True,
         )
-        event.listen(engine.sync_engine, "begin", _begin(self._check_file))
-        super().__init__(engine, engine.execution_options(**{_IMMEDIATE: True}))
+        event.listen(engine, "begin", _begin(self._check_file))
+        super().__init__(engine, _READERS, busy_seconds)
+        self._writing = engine.execution_options(**{_IMMEDIATE: True})
+        self._writer = ThreadPoolExecutor(1, f"{THREADS}-writer")
+        self._waiting: deque[_Waiting] = deque()
 
     @property
     @override
@@ -51,32 +77,73 @@ class SqliteDatabase(Database):
         return str(self.path)
 
     @override
-    async def lock_schema(self, session: AsyncSession) -> None:
-        """Need nothing: a writing session is alone."""
+    async def write[T](self, work: Work[T]) -> T:
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future())
+        self._waiting.append(waiting)
+        self._writer.submit(self._write_waiting, loop)
+        outcome: T = settled(await waiting.answer)
+        return outcome
 
     @override
-    async def lock_devices(self, session: AsyncSession) -> None:
-        """Need nothing: a writing session is alone."""
+    def lock_schema(self, connection: Connection) -> None:
+        """Need nothing: who writes is alone."""
 
     @override
-    async def close(self) -> None:
-        """Close every connection; their threads have ended when this returns."""
-        await self.engine.dispose()
-        for thread in self._threads:
-            thread.join(self._busy_seconds)
+    def lock_devices(self, connection: Connection) -> None:
+        """Need nothing: who writes is alone."""
 
-    async def _connect(self) -> aiosqlite.Connection:
-        return await aiosqlite.Connection(self._open, iter_chunk_size=64)
+    @override
+    def _close(self) -> None:
+        self._writer.shutdown()
+        super()._close()
+
+    def _write_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Carry out in one transaction what waits, which may be nothing by now."""
+        taken = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
+        together = [waiting for waiting in taken if not waiting.answer.cancelled()]
+        if not together:
+            return
+        try:
+            with self._writing.begin() as connection:
+                for waiting in together:
+                    self._carry_out(waiting, connection, alone=len(together) == 1)
+        except Exception as error:  # noqa: BLE001  # told to all who wait
+            for waiting in together:
+                waiting.error = waiting.error or error
+
+        def tell() -> None:
+            for waiting in together:
+                waiting.tell()
+
+        # Nobody waits any more once the loop is closed.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell)
+
+    def _carry_out(self, waiting: _Waiting, connection: Connection, *, alone: bool) -> None:
+        try:
+            self._check_wait(waiting.since)
+            with nullcontext() if alone else connection.begin_nested():
+                waiting.outcome = waiting.work(connection)
+        except Exception as error:
+            waiting.error = error
+            # Its savepoint took back what it did, if the transaction is still there.
+            if alone or not connection.connection.in_transaction:
+                raise
 
     def _open(self) -> sqlite3.Connection:
-        # Runs in the connection's own thread, which aiosqlite does not hand out.
-        self._threads.add(threading.current_thread())
         if self._inode is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives its side files the mode of this one.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._inode = self.path.stat().st_ino
-        connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            # One at a time has it from the pool.
+            check_same_thread=False,
+        )
         try:
             _use_write_ahead_log(connection, self._busy_seconds)
             connection.execute("PRAGMA synchronous = FULL")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from secure_pair_protocol.errors import Failure, SecurePairError
 
+from .problems import UnauthenticatedError
+
 
 @dataclass(slots=True)
 class Step:
@@ -26,12 +28,17 @@ type OnStep = Callable[[Step], None]
 
 @contextmanager
 def answering(on_step: OnStep | None, number: int | None, name: str) -> Generator[Step]:
-    """Measure a step, and report it when it is answered, by a refusal too."""
+    """Measure a step, and report it when it is answered, by a refusal too.
+
+    What a stranger asks for is no step.
+    """
     step = Step(number, name)
     start = time.perf_counter()
     raised: Exception | None = None
     try:
         yield step
+    except UnauthenticatedError:
+        raise
     except SecurePairError as refusal:
         step.refused, raised = refusal.failure.value, refusal
     except Exception as unexpected:  # noqa: BLE001  # raised again below

@@ -1,16 +1,14 @@
 """The service's state, opened: the database, and the vault that reads its keys."""
 
 import os
-import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from secure_pair_protocol.secret import Secret
 
@@ -19,7 +17,7 @@ from .database import Database
 from .errors import OperatorError
 from .postgresql import PostgresqlDatabase
 from .sqlite import SqliteDatabase
-from .tables import Service
+from .tables import SERVICE
 from .vault import Vault, Vaults
 
 DATABASE = "cloud.sqlite"
@@ -69,7 +67,7 @@ async def open_store(
         # Before anything is read: the database may have what was not there a moment ago.
         try:
             vault = await _open(database, key_file, key)
-        except (DBAPIError, sqlite3.Error, OSError, TimeoutError) as error:
+        except (DBAPIError, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise OperatorError(f"cannot open {database.name}: {reason}") from error
         yield Store(database, vault, clock, data)
@@ -78,9 +76,11 @@ async def open_store(
 
 
 async def _open(database: Database, key_file: Path, key: Secret | None) -> Vaults:
-    async with database.reading() as session:
-        revision = await _revision(session, database)
-        kept = None if revision is None else await _check_values(session, revision)
+    def look(connection: Connection) -> tuple[str | None, list[bytes | None] | None]:
+        revision = _revision(connection, database)
+        return revision, None if revision is None else _check_values(connection, revision)
+
+    revision, kept = await database.read(look)
     if key is None and kept is None:
         data = key_file.parent
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,19 +115,18 @@ def _vault(key_file: Path, key: Secret, kept: list[bytes | None]) -> Vaults | No
     return Vaults(fitting[0], lookup, others)
 
 
-async def _revision(session: AsyncSession, database: Database) -> str | None:
-    connection = await session.connection()
+def _revision(connection: Connection, database: Database) -> str | None:
     try:
-        return await connection.run_sync(schema.revision)
+        return schema.revision(connection)
     except OperatorError as error:
         raise OperatorError(f"cannot open {database.name}: {error}") from None
 
 
-async def _check_values(session: AsyncSession, revision: str) -> list[bytes | None]:
+def _check_values(connection: Connection, revision: str) -> list[bytes | None]:
     """Return the check values of the master key and of the next one, if there is one."""
     # As text: the table is of whatever version it is.
     columns = "check_value, next_check_value" if revision >= "0002" else "check_value"
-    row = (await session.execute(text(f"SELECT {columns} FROM service"))).one_or_none()  # noqa: S608
+    row = connection.execute(text(f"SELECT {columns} FROM service")).one_or_none()  # noqa: S608
     if row is None:
         raise OperatorError("the database does not say which master key it belongs to")
     return list(row)
@@ -135,32 +134,35 @@ async def _check_values(session: AsyncSession, revision: str) -> list[bytes | No
 
 async def _create(database: Database, key: Secret) -> list[bytes | None]:
     """Make the tables; return the check value, another process's if it was first."""
-    async with database.writing() as session, session.begin():
-        await database.lock_schema(session)
-        revision = await _revision(session, database)
+
+    def created(connection: Connection) -> list[bytes | None]:
+        database.lock_schema(connection)
+        revision = _revision(connection, database)
         if revision is not None:
-            return await _check_values(session, revision)
-        connection = await session.connection()
-        await connection.run_sync(schema.upgrade, None)
+            return _check_values(connection, revision)
+        schema.upgrade(connection, None)
         check_value = Vault(key).check_value()
-        await session.execute(insert(Service).values(row=1, check_value=check_value))
+        connection.execute(insert(SERVICE).values(row=1, check_value=check_value))
         return [check_value]
+
+    return await database.write(created)
 
 
 async def _upgrade(database: Database) -> None:
-    async with database.writing() as session, session.begin():
-        await database.lock_schema(session)
-        found = await _revision(session, database)
+    def upgraded(connection: Connection) -> None:
+        database.lock_schema(connection)
+        found = _revision(connection, database)
         if found != schema.HEAD:
-            connection = await session.connection()
-            await connection.run_sync(schema.upgrade, found)
+            schema.upgrade(connection, found)
+
+    await database.write(upgraded)
 
 
-async def check_vault(session: AsyncSession, vault: Vaults) -> None:
-    """Make sure, in a writing session, that keys are still sealed under this master key.
+def check_vault(connection: Connection, vault: Vaults) -> None:
+    """Make sure, in a transaction that writes, that keys are sealed under this master key.
 
     Raises OperatorError while, or after, another one is introduced.
     """
-    service = (await session.scalars(select(Service).with_for_update(read=True))).one()
+    service = connection.execute(select(SERVICE).with_for_update(read=True)).one()
     if service.next_check_value is not None or not vault.current.made(service.check_value):
         raise OperatorError("the master key is being replaced: try again when that is done")

@@ -4,15 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from secure_pair_protocol.secret import Secret
 
 from .audit import Action, Actor, record
 from .credentials import credential_hash, new_token
 from .store import Store
-from .tables import Terminal
+from .tables import TERMINALS, AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +24,22 @@ class IssuedTerminal:
     """ASCII text, as it stands behind ``Bearer``."""
 
 
-async def issue(
-    session: AsyncSession, at: float, actor: Actor, account_id: int, name: str
+def issue(
+    connection: Connection, at: float, actor: Actor, account_id: int, name: str
 ) -> IssuedTerminal:
-    """Make a terminal of an account, in a writing session."""
+    """Make a terminal of an account, in a transaction that writes."""
     issued = IssuedTerminal(os.urandom(16), new_token())
-    session.add(
-        Terminal(
+    connection.execute(
+        insert(TERMINALS).values(
             terminal_id=issued.terminal_id,
             account_id=account_id,
             name=name,
             token_hash=credential_hash(issued.token),
+            revoked=False,
         )
     )
-    await record(
-        session,
+    record(
+        connection,
         at,
         actor,
         Action.ISSUE_TERMINAL,
@@ -49,24 +49,24 @@ async def issue(
     return issued
 
 
-async def reissue(
-    session: AsyncSession, at: float, actor: Actor, account_id: int, terminal_id: bytes
+def reissue(
+    connection: Connection, at: float, actor: Actor, account_id: int, terminal_id: bytes
 ) -> IssuedTerminal | None:
     """Give a terminal another token and keep its id: devices know it by that.
 
     None: the account has no such terminal, or has revoked it, which is final.
     """
     issued = IssuedTerminal(terminal_id, new_token())
-    changed = await session.scalar(
-        update(Terminal)
-        .where(*_own(account_id, terminal_id), ~Terminal.revoked)
+    changed = connection.scalar(
+        update(TERMINALS)
+        .where(*_own(account_id, terminal_id), ~TERMINALS.c.revoked)
         .values(token_hash=credential_hash(issued.token))
-        .returning(Terminal.account_id)
+        .returning(TERMINALS.c.account_id)
     )
     if changed is None:
         return None
-    await record(
-        session,
+    record(
+        connection,
         at,
         actor,
         Action.REISSUE_TERMINAL,
@@ -76,23 +76,23 @@ async def reissue(
     return issued
 
 
-async def revoke(
-    session: AsyncSession, at: float, actor: Actor, account_id: int | None, terminal_id: bytes
+def revoke(
+    connection: Connection, at: float, actor: Actor, account_id: int | None, terminal_id: bytes
 ) -> bool:
     """Refuse a terminal's token from now on; tell whether there is such a terminal.
 
     An `account_id` of None is any account's: the operator's.
     """
-    owner_id = await session.scalar(
-        update(Terminal)
+    owner_id = connection.scalar(
+        update(TERMINALS)
         .where(*_own(account_id, terminal_id))
         .values(revoked=True)
-        .returning(Terminal.account_id)
+        .returning(TERMINALS.c.account_id)
     )
     if owner_id is None:
         return False
-    await record(
-        session,
+    record(
+        connection,
         at,
         actor,
         Action.REVOKE_TERMINAL,
@@ -102,19 +102,18 @@ async def revoke(
     return True
 
 
-async def terminals_of(store: Store, account_id: int) -> Sequence[Terminal]:
+async def terminals_of(store: Store, account_id: int) -> Sequence[AnyRow]:
     """Return an account's terminals, the revoked ones too."""
     asked = (
-        select(Terminal)
-        .where(Terminal.account_id == account_id)
-        .order_by(Terminal.name, Terminal.terminal_id)
+        select(TERMINALS)
+        .where(TERMINALS.c.account_id == account_id)
+        .order_by(TERMINALS.c.name, TERMINALS.c.terminal_id)
     )
-    async with store.database.reading() as session:
-        return (await session.scalars(asked)).all()
+    return await store.database.read(lambda connection: connection.execute(asked).all())
 
 
 def _own(account_id: int | None, terminal_id: bytes) -> list[ColumnElement[bool]]:
-    found = [Terminal.terminal_id == terminal_id]
+    found = [TERMINALS.c.terminal_id == terminal_id]
     if account_id is not None:
-        found.append(Terminal.account_id == account_id)
+        found.append(TERMINALS.c.account_id == account_id)
     return found

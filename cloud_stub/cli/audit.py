@@ -9,7 +9,7 @@ import typer
 
 from cloud_stub import audit
 from cloud_stub.store import Store
-from cloud_stub.tables import AuditEntry
+from cloud_stub.tables import AnyRow
 from secure_pair_protocol import base64url
 
 from .running import DATA, Data, run
@@ -28,7 +28,7 @@ def show(
     async def printed(store: Store) -> None:
         before, left = None, limit
         while left > 0:
-            page: Sequence[AuditEntry] = await audit.entries(
+            page: Sequence[AnyRow] = await audit.entries(
                 store, None, device_id=device, before=before, limit=min(left, _PAGE)
             )
             for entry in page:
@@ -41,7 +41,7 @@ def show(
     run(data, printed)
 
 
-def _fields(entry: AuditEntry) -> dict[str, object]:
+def _fields(entry: AnyRow) -> dict[str, object]:
     terminal = base64url.encode(entry.terminal_id) if entry.terminal_id is not None else None
     fields = {
         "entry": entry.entry_id,

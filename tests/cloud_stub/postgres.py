@@ -13,7 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import asyncpg  # type: ignore[import-untyped]
+import psycopg
+from psycopg import sql
 
 USER = "keys"
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -131,12 +132,13 @@ class Cluster:
         """Make a database, as a copy of another if asked for; returns its name."""
         self._count += 1
         name = f"keys{self._count}"
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
-            copied = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
-            await connection.execute(f"CREATE DATABASE {name}{copied}")
-        finally:
-            await connection.close()
+        create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template:
+            create += sql.SQL(" TEMPLATE {} STRATEGY FILE_COPY").format(sql.Identifier(template))
+        async with await psycopg.AsyncConnection.connect(
+            self.url("postgres"), autocommit=True
+        ) as connection:
+            await connection.execute(create)
         return name
 
 

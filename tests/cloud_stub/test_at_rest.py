@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from cloud_stub import master_key, store
 from cloud_stub.accounts import add_account, add_terminal
@@ -46,6 +47,8 @@ async def test_no_secret_is_in_the_database_nor_in_a_log(
     start_cloud: StartCloud, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    # The statements too.
+    caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     async with start_cloud(data) as cloud:
         terminal = await cloud.terminal("anna")
         lock = await cloud.device("2867fa12a3d8")
@@ -123,12 +126,14 @@ async def test_the_state_is_for_its_owner_alone(data: Path) -> None:
 
 
 async def test_commits_are_durable(data: Path) -> None:
-    async with open_store(data) as opened, opened.database.writing() as session:
-        connection = await session.connection()
-        pragmas = [
-            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+    def pragmas_of(connection: Connection) -> list[object]:
+        return [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
         ]
+
+    async with open_store(data) as opened:
+        pragmas = await opened.database.write(pragmas_of)
 
     # 2 is FULL.
     assert pragmas == ["wal", 2, 5000, 1]

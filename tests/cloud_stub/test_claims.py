@@ -68,7 +68,7 @@ async def test_a_strangers_answers_take_the_same_questions_to_the_database(cloud
     def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
-    engine = cloud.store.database.engine.sync_engine
+    engine = cloud.store.database.engine
     event.listen(engine, "before_cursor_execute", listen)
     seen = []
     for device in (hers, nobodys, MadeDevice("none")):

@@ -1,11 +1,13 @@
 """Who asks too much is asked to slow down, by whatever process."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from cloud_stub import audit
-from cloud_stub.limits import Limit, Limits, charge, forget, network
+from cloud_stub.limits import Charge, Limit, Limits, charge, forget, network
 from cloud_stub.settings import Settings
 
 from .conftest import UNLIMITED, Cloud, Negotiation, StartCloud
@@ -135,12 +137,16 @@ async def test_what_says_nothing_any_more_is_forgotten(
     now = 1_800_000_000.0
     limit = Limit(1, 100)
     async with start_cloud(data, clock=lambda: now, database_url=database_url) as cloud:
-        async with cloud.store.database.writing() as session, session.begin():
-            await charge(session, now - 200, ("terminal", limit, "old"))
-            await charge(session, now, ("terminal", limit, "new"))
+        for whom, at in (("old", now - 200), ("new", now)):
+            counted = partial(_charge, at, ("terminal", limit, whom))
+            await cloud.store.database.write(counted)
 
         assert await forget(cloud.store) == 1
         assert await forget(cloud.store) == 0
+
+
+def _charge(now: float, charged: Charge, connection: Connection) -> None:
+    charge(connection, now, charged)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,14 @@ from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from cloud_stub import migrations, schema
 from cloud_stub.credentials import credential_hash
 from cloud_stub.errors import OperatorError
 from cloud_stub.store import open_store
-from cloud_stub.tables import Base
+from cloud_stub.tables import METADATA
 from secure_pair_protocol import base64url
 from secure_pair_protocol.secret import Secret
 
@@ -43,18 +42,16 @@ CREATE TABLE devices (device_id VARCHAR(64) NOT NULL, model VARCHAR(64) NOT NULL
 TOKEN = Secret(b"spt_of_the_first_version")
 
 
-@asynccontextmanager
-async def connected(data: Path, url: str | None) -> AsyncIterator[AsyncConnection]:
+@contextmanager
+def connected(data: Path, url: str | None) -> Iterator[Connection]:
     """Look at a database from beside the service."""
-    address = (url or f"sqlite:///{data / 'cloud.sqlite'}").replace(
-        "postgresql:", "postgresql+asyncpg:"
-    )
-    engine = create_async_engine(address.replace("sqlite:", "sqlite+aiosqlite:"))
+    address = url or f"sqlite:///{data / 'cloud.sqlite'}"
+    engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
     try:
-        async with engine.connect() as connection:
+        with engine.connect() as connection:
             yield connection
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
 async def first_version(data: Path, lock: MadeDevice) -> None:
@@ -78,7 +75,7 @@ async def first_version(data: Path, lock: MadeDevice) -> None:
 
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, Base.metadata))
+    return list(compare_metadata(context, METADATA))
 
 
 async def test_the_migrations_lead_to_the_tables_that_the_code_has(
@@ -87,8 +84,8 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_has(
     async with open_store(data, database_url=database_url):
         pass
 
-    async with connected(data, database_url) as connection:
-        assert await connection.run_sync(differences) == []
+    with connected(data, database_url) as connection:
+        assert differences(connection) == []
     folder = Path(migrations.__file__).parent
     assert ScriptDirectory(folder, version_locations=[folder]).get_heads() == [schema.HEAD]
 
@@ -102,8 +99,8 @@ async def test_a_database_of_the_first_version_goes_on_with_all_that_was_in_it(
     async with start_cloud(data) as cloud:
         answer = await cloud.call("GET", "/v1/terminal", TOKEN)
         listed = await cloud.call("GET", "/v1/devices", await cloud.key("anna"))
-        async with connected(data, None) as connection:
-            assert await connection.run_sync(differences) == []
+        with connected(data, None) as connection:
+            assert differences(connection) == []
     assert answer.json == {"terminal_id": base64url.encode(bytes(16)), "account": "anna"}
     assert listed.json["devices"] == [
         {"device_id": lock.device_id, "model": "lock", "labelled": True, "owner_epoch": 1700000000}
@@ -136,9 +133,9 @@ async def test_an_upgrade_that_fails_in_the_middle_changes_nothing(
 async def test_a_later_version_is_left_alone(data: Path, database_url: str | None) -> None:
     async with open_store(data, database_url=database_url):
         pass
-    async with connected(data, database_url) as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        await connection.commit()
+    with connected(data, database_url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.commit()
 
     with pytest.raises(OperatorError, match="not a database of this version"):
         async with open_store(data, database_url=database_url):
@@ -154,8 +151,8 @@ async def test_several_processes_may_start_on_an_empty_database(
 
     await asyncio.gather(*(start() for _ in range(4)))
 
-    async with connected(data, database_url) as connection:
-        count = (await connection.execute(text("SELECT count(*) FROM service"))).scalar()
+    with connected(data, database_url) as connection:
+        count = connection.scalar(text("SELECT count(*) FROM service"))
     assert count == 1
 
 
@@ -165,6 +162,8 @@ async def test_the_audit_is_append_only(
 ) -> None:
     async with start_cloud(data, database_url=database_url) as cloud:
         await cloud.terminal("anna")
-        async with connected(data, database_url) as connection:
-            with pytest.raises(DBAPIError, match="append-only"):
-                await connection.execute(text(statement))
+        with (
+            connected(data, database_url) as connection,
+            pytest.raises(DBAPIError, match="append-only"),
+        ):
+            connection.execute(text(statement))

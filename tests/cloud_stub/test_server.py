@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from cloud_stub import server
 from cloud_stub.app import create_app
+from cloud_stub.database import THREADS
 from cloud_stub.errors import OperatorError
 from cloud_stub.server import Certificate, running
 from cloud_stub.store import open_store
@@ -78,7 +79,7 @@ async def test_it_leaves_no_task_thread_signal_handler_or_connection(
 
     # Its own are the database's and no others.
     assert meanwhile
-    assert all("_connection_worker_thread" in name for name in meanwhile)
+    assert all(name.startswith(THREADS) for name in meanwhile)
     assert set(threading.enumerate()) <= threads
     assert asyncio.all_tasks() <= tasks
     assert during == handlers

@@ -52,8 +52,8 @@ async def test_a_row_that_another_process_holds(
     async with start_cloud(data, busy_seconds=0.2, database_url=new_database) as cloud:
         terminal = await cloud.terminal("anna")
         lock = await cloud.device("lock")
-        async with cloud.store.database.writing() as session, session.begin():
-            await cloud.store.database.lock_devices(session)
+        with cloud.store.database.engine.begin() as connection:
+            cloud.store.database.lock_devices(connection)
             waiting = await cloud.claim(terminal, lock)
         later = await cloud.claim(terminal, lock)
 
@@ -74,10 +74,10 @@ async def test_a_full_disk(start_cloud: StartCloud, data: Path) -> None:
         lock, kettle = await cloud.device("lock"), await cloud.device("kettle")
         await cloud.claim(terminal, lock)
         engine = cloud.store.database.engine
-        async with engine.connect() as connection:
-            pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar()
+        with engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         # Of each connection in the pool: there is no room for one page more.
-        await engine.dispose()
+        engine.dispose()
         opened = SqliteDatabase._open
 
         def full(self: SqliteDatabase) -> sqlite3.Connection:
@@ -92,7 +92,7 @@ async def test_a_full_disk(start_cloud: StartCloud, data: Path) -> None:
             while answers[-1].status == 200 and len(answers) < 300:
                 answers.append(await cloud.authorize(terminal, body))
             claiming = await cloud.claim(terminal, kettle)
-            await engine.dispose()
+            engine.dispose()
         statuses = [answer.status for answer in answers]
         acknowledged = statuses.count(200)
         uses = [

@@ -97,7 +97,8 @@ async def own(key_service: KeyService, virtual_lock: VirtualLock, terminal: Issu
     assert calling is not None
     assert virtual_lock.made.setup_code is not None
     proof = virtual_lock.made.setup_code.stretch(DEVICE_ID).claim_proof
-    await claim(key_service.store, calling, DEVICE_ID, proof)
+    store = key_service.store
+    await store.database.write(lambda it: claim(it, store, calling, DEVICE_ID, proof))
 
 
 # The address

@@ -57,7 +57,8 @@ class Scene:
         assert calling is not None
         assert self.virtual_lock.made.setup_code is not None
         proof = self.virtual_lock.made.setup_code.stretch(DEVICE_ID).claim_proof
-        await claim(self.key_service.store, calling, DEVICE_ID, proof)
+        store = self.key_service.store
+        await store.database.write(lambda it: claim(it, store, calling, DEVICE_ID, proof))
 
 
 # What goes wrong, and how it ends

@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, Engine
 
@@ -40,7 +41,8 @@ class Database(ABC):
 
         Raises what `work` raises, DBAPIError, and TimeoutError where no thread gets free.
         """
-        return await self._in_a_thread(work)
+        # What is not committed is rolled back.
+        return await self._in_a_thread(self.engine.connect, work)
 
     @abstractmethod
     async def write[T](self, work: Work[T]) -> T:
@@ -74,12 +76,16 @@ class Database(ABC):
         self._threads.shutdown()
         self.engine.dispose()
 
-    async def _in_a_thread[T](self, work: Callable[[Connection], T]) -> T:
+    async def _in_a_thread[T](
+        self,
+        begin: Callable[[], AbstractContextManager[Connection]],
+        work: Callable[[Connection], T],
+    ) -> T:
         since = time.monotonic()
 
         def transaction() -> T:
             self._check_wait(since)
-            with self.engine.begin() as connection:
+            with begin() as connection:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)

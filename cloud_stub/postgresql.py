@@ -2,14 +2,17 @@
 
 import math
 import select
-from typing import override
+from typing import TYPE_CHECKING, override
 
-import psycopg
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from .database import Database, Work, settled
 from .errors import OperatorError
+
+if TYPE_CHECKING:
+    # SQLAlchemy loads it, and only for who has a PostgreSQL.
+    import psycopg
 
 VARIABLE = "SECURE_PAIR_DATABASE"
 """Environment variable: the database's URL, which may hold a password."""
@@ -67,7 +70,7 @@ class PostgresqlDatabase(Database):
 
     @override
     async def write[T](self, work: Work[T]) -> T:
-        return settled(await self._in_a_thread(work))
+        return settled(await self._in_a_thread(self.engine.begin, work))
 
     @override
     def lock_schema(self, connection: Connection) -> None:

@@ -7,6 +7,7 @@ from typing import Any, override
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.errors import SecurePairError
@@ -42,7 +43,8 @@ class _StrangersFirst(APIRoute):
         async def handled(request: Request) -> Response:
             try:
                 return await handle(request)
-            except RequestValidationError:
+            except RequestValidationError, HTTPException:
+                # The latter for a body that no JSON parser takes.
                 await calling_terminal(request, await context_of(request), await token_of(request))
                 raise
 

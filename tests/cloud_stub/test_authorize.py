@@ -147,6 +147,30 @@ async def test_without_a_good_token_there_is_one_answer(cloud: Cloud) -> None:
             assert answer.seen == unknown.seen
 
 
+async def test_a_stranger_is_told_nothing_of_the_body_and_takes_no_step(
+    start_cloud: StartCloud, data: Path
+) -> None:
+    steps: list[Step] = []
+    async with start_cloud(data, on_step=steps.append) as cloud:
+        terminal = await cloud.terminal("anna")
+        good = Negotiation(await cloud.device("lock"), terminal.terminal_id).body()
+        unknown = await cloud.call("GET", "/v1/terminal", "Bearer nobody")
+        for path, body in [
+            ("/v1/authorize", good),
+            ("/v1/authorize", good | {"m1": good["m2"]}),
+            ("/v1/authorize", good | {"m1": "AA"}),
+            ("/v1/authorize", {}),
+            ("/v1/claims", {"device_id": 1}),
+        ]:
+            assert (await cloud.call("POST", path, "Bearer nobody", json=body)).seen == unknown.seen
+        for raw in (b"{", b"\xff"):
+            headers = {"Content-Type": "application/json", "Authorization": "Bearer nobody"}
+            answer = await cloud.call("POST", "/v1/claims", data=raw, headers=headers)
+            assert answer.seen == unknown.seen
+
+    assert steps == []
+
+
 async def test_a_revoked_token_is_an_unknown_one(cloud: Cloud) -> None:
     terminal = await cloud.terminal("anna")
     before = await cloud.call("GET", "/v1/terminal", terminal.token)

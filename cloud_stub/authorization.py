@@ -17,10 +17,15 @@ from .store import Store
 from .tables import DEVICES
 
 # One question for both, whether there is such a device and whether it is the account's own, so
-# that their answers take equally long.
-_OWN = select(DEVICES.c.sealed_initial_key, DEVICES.c.owner_epoch).where(
-    DEVICES.c.device_id == bindparam("device_id"),
-    DEVICES.c.owner_id == bindparam("account_id"),
+# that their answers take equally long. Nobody else gets it until the answer is on the disk; only
+# its initial key may be sealed anew meanwhile.
+_OWN = (
+    select(DEVICES.c.sealed_initial_key, DEVICES.c.owner_epoch)
+    .where(
+        DEVICES.c.device_id == bindparam("device_id"),
+        DEVICES.c.owner_id == bindparam("account_id"),
+    )
+    .with_for_update(read=True, key_share=True)
 )
 
 
@@ -45,15 +50,6 @@ def authorize(
     """
     limits = limits or Limits()
     now = store.clock()
-    charge(
-        connection,
-        now,
-        ("address", limits.address, network(terminal.address)),
-        ("account", limits.account, terminal.account_id),
-        ("terminal", limits.terminal, terminal.terminal_id.hex()),
-        # Of this account: others cannot use it up.
-        ("device", limits.device, f"{terminal.account_id}/{request.device_id}"),
-    )
     own = {"device_id": request.device_id, "account_id": terminal.account_id}
     device = connection.execute(_OWN, own).one_or_none()
     outcome: Authorization | SecurePairError
@@ -81,5 +77,16 @@ def authorize(
         outcome.failure.value if isinstance(outcome, SecurePairError) else OK,
         device_id=request.device_id,
         owner_id=None if device is None else terminal.account_id,
+    )
+    # Last, since all who come from one address wait here for each other, until each is on the
+    # disk; where there is no room, nothing of the above is kept.
+    charge(
+        connection,
+        now,
+        ("address", limits.address, network(terminal.address)),
+        ("account", limits.account, terminal.account_id),
+        ("terminal", limits.terminal, terminal.terminal_id.hex()),
+        # Of this account: others cannot use it up.
+        ("device", limits.device, f"{terminal.account_id}/{request.device_id}"),
     )
     return outcome

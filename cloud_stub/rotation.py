@@ -122,7 +122,8 @@ def _reseal_page(
         .where(DEVICES.c.device_id > after)
         .order_by(DEVICES.c.device_id)
         .limit(_BATCH)
-        .with_for_update()
+        # Authorizations may go on, claims and releases not.
+        .with_for_update(key_share=True)
     )
     page = connection.execute(asked).all()
     changed = []

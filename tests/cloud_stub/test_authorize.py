@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from cloud_stub.accounts import add_terminal, revoke_terminal
-from cloud_stub.ownership import assign
+from cloud_stub.accounts import add_terminal, authenticate, revoke_terminal
+from cloud_stub.authorization import authorize
+from cloud_stub.ownership import assign, release
+from cloud_stub.rotation import rotate
 from cloud_stub.settings import Settings
 from cloud_stub.steps import Step
-from secure_pair_protocol import base64url
+from secure_pair_protocol import base64url, negotiation
+from secure_pair_protocol.crypto import PRIMITIVES
 from secure_pair_protocol.errors import Failure, SecurePairError
+from secure_pair_protocol.negotiation import Authorization
 
 from .conftest import Cloud, MadeDevice, Negotiation, StartCloud
 
@@ -202,3 +207,32 @@ async def test_each_answered_step_is_reported_and_nothing_secret(
         (4, "first encrypted data", None),
     ]
     assert all(step.device_id == "2867fa12a3d8" and step.ms > 0 for step in steps)
+
+
+async def test_no_release_gets_in_while_an_authorization_is_written_and_sealing_anew_does(
+    start_cloud: StartCloud, data: Path, new_database: str
+) -> None:
+    async with start_cloud(data, busy_seconds=0.2, database_url=new_database) as cloud:
+        terminal = await cloud.terminal("anna")
+        lock = await cloud.device("lock")
+        await cloud.claim(terminal, lock)
+        calling = await authenticate(cloud.store, terminal.token)
+        assert calling is not None
+        body = Negotiation(lock, terminal.terminal_id).body()
+        m1, m2, key = (base64url.decode(body[name]) for name in ("m1", "m2", "first_public_key"))
+        with cloud.store.database.engine.begin() as connection:
+            answer = authorize(
+                connection,
+                cloud.store,
+                calling,
+                negotiation.parse_authorization_request(PRIMITIVES, m1, m2),
+                m1=m1,
+                m2=m2,
+                first_public_key=key,
+                lifetime=0,
+            )
+            assert isinstance(answer, Authorization)
+            with pytest.raises(OperationalError):
+                await release(cloud.store, lock.device_id)
+            assert await rotate(cloud.store, lambda *_: None) == 1
+        await release(cloud.store, lock.device_id)

@@ -1,6 +1,6 @@
 """Runs the benchmarks, each in a process of its own, and prints the table.
 
-./scripts/bench [--quick] [--write] [NAME ...]
+./scripts/bench [--quick] [--write] [--profile] [NAME ...]
 """
 
 import argparse
@@ -20,13 +20,14 @@ NAMES = (
     "states",
     "pictures",
     "home",
+    "restart",
     "start",
     "key_service",
     "many",
 )
 """Each a module with a coroutine `measure`, which returns its rows."""
 
-PATIENCE_SECONDS = 900
+PATIENCE_SECONDS = 1800
 
 
 def main() -> int:
@@ -34,13 +35,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="only whether each runs")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time goes of Secure Pair's side"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    effort = Effort(quick=arguments.quick)
+    effort = Effort(quick=arguments.quick, profile=arguments.profile)
     before, failed, rows = report.machine(), [], list[Row]()
-    print(f"{before}\n\n{report.HEAD}", flush=True)
+    print(f"{before}\n\n{'' if effort.profile else report.HEAD}", flush=True)
     for name in arguments.names or NAMES:
         with ProcessPoolExecutor(
             1, mp_context=get_context("spawn"), max_tasks_per_child=1
@@ -52,9 +56,11 @@ def main() -> int:
                 print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
                 continue
         rows += found
-        print("\n".join(map(report.line, found)), flush=True)
-    print(f"\n{report.counts(rows)}")
-    if arguments.write and not failed:
+        if not effort.profile:
+            print("\n".join(map(report.line, found)), flush=True)
+    if not effort.profile:
+        print(f"\n{report.counts(rows)}")
+    if arguments.write and not failed and not effort.profile:
         report.write(rows, before)
     if failed:
         print(f"\ncould not be measured: {', '.join(failed)}", file=sys.stderr)

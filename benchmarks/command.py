@@ -1,7 +1,7 @@
 """A command, until its effect is known: what a user feels of a switch."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from aioesphomeapi import APIClient, EntityState
@@ -37,7 +37,8 @@ async def measure(effort: Effort) -> list[Row]:
             " carried out at most once, and HomeKit's answer stands for the state",
             unit="ms",
             aim=1,
-            rounds=effort.of(60),
+            effort=effort,
+            rounds=60,
         )
         await terminal.link.close()
         await pairing.close()
@@ -78,7 +79,9 @@ def _esphome(client: APIClient) -> Sample:
     return milliseconds(turn, TIMES)
 
 
-def _homekit(pairing: IpPairing, characteristic: tuple[int, int]) -> Callable[[], object]:
+def _homekit(
+    pairing: IpPairing, characteristic: tuple[int, int]
+) -> Callable[[], Awaitable[object]]:
     on = False
 
     async def turn() -> None:

@@ -30,7 +30,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " both ends on one loop; the end of the connection is not counted",
                 unit="ms",
                 aim=1,
-                rounds=effort.of(60),
+                effort=effort,
+                rounds=60,
             )
         ]
 
@@ -61,8 +62,10 @@ async def _esphome(device: EspHome) -> Close:
     await client.device_info_and_list_entities()
     client.subscribe_states(arrived.set_result)
     await arrived
-    return client.disconnect
+    close: Close = client.disconnect
+    return close
 
 
 async def _homekit(homekit: HomeKit) -> Close:
-    return (await homekit.connect()).close
+    close: Close = (await homekit.connect()).close
+    return close

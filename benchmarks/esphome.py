@@ -22,6 +22,9 @@ from aioesphomeapi._frame_helper.noise_encryption import (
 from aioesphomeapi.core import MESSAGE_TYPE_TO_PROTO
 from noise.connection import NoiseConnection
 
+ESPHOME = "esphome"
+"""Its integration's domain."""
+
 PROLOGUE = b"NoiseAPIInit\x00\x00"
 KEY = 1
 """Of the one switch."""
@@ -52,7 +55,7 @@ class Responder:
 
 
 class EspHome:
-    """A device with one switch."""
+    """A device with one switch, and what else it is given."""
 
     def __init__(self, mac: str = "AA:BB:CC:DD:EE:01", name: str = "plug") -> None:
         """Draw its key."""
@@ -60,8 +63,10 @@ class EspHome:
         self.name = name
         self.psk = os.urandom(32)
         self.on = False
+        self.further: list[tuple[Any, Any]] = []
+        """What it has beside its switch: what says so, and the state."""
         self.port = 0
-        self.connections: set[_Connection] = set()
+        self.connections: set[Connection] = set()
         self._answers: dict[type, Any] = {
             api_pb2.HelloRequest: api_pb2.HelloResponse(
                 api_version_major=1, api_version_minor=10, server_info="virtual", name=name
@@ -82,6 +87,12 @@ class EspHome:
         }
         self._server: asyncio.Server | None = None
 
+    @classmethod
+    def of(cls, device_id: str) -> EspHome:
+        """Return one of many, by 12 hex digits."""
+        mac = ":".join(device_id[place : place + 2].upper() for place in range(0, 12, 2))
+        return cls(mac, f"plug-{device_id}")
+
     @property
     def encoded_psk(self) -> str:
         """Return the key as a user enters it."""
@@ -95,7 +106,7 @@ class EspHome:
         """Take connections, at the same port as before."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self), "127.0.0.1", self.port, backlog=1000
+            lambda: Connection(self), "127.0.0.1", self.port, backlog=1000
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -117,10 +128,11 @@ class EspHome:
             case api_pb2.ListEntitiesRequest():
                 return [
                     api_pb2.ListEntitiesSwitchResponse(object_id="switch", key=KEY, name="Switch"),
+                    *(entity for entity, _ in self.further),
                     api_pb2.ListEntitiesDoneResponse(),
                 ]
             case api_pb2.SubscribeStatesRequest():
-                return [self.state()]
+                return [self.state(), *(state for _, state in self.further)]
             case api_pb2.SwitchCommandRequest():
                 self.on = request.state
                 return [self.state()]
@@ -132,10 +144,11 @@ class EspHome:
         return api_pb2.SwitchStateResponse(key=KEY, state=self.on)
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """Frames of the native API: 1, a length of two bytes, and what they hold."""
 
     def __init__(self, device: EspHome) -> None:
+        """Be one of the device's."""
         self._device = device
         self._buffer = b""
         self._take: Callable[[bytes], list[bytes]] = self._take_hello
@@ -157,12 +170,15 @@ class _Connection(asyncio.Protocol):
             end = start + 3 + (buffer[start + 1] << 8 | buffer[start + 2])
             if end > len(buffer):
                 break
-            for payload in self._take(buffer[start + 3 : end]):
-                out.extend((b"\x01" + len(payload).to_bytes(2), payload))
+            out.extend(map(_frame, self._take(buffer[start + 3 : end])))
             start = end
         self._buffer = buffer[start:]
         if out:
             self.transport.write(b"".join(out))
+
+    def seal(self, message: Any) -> bytes:
+        """Return the bytes of a message that the device sends by itself."""
+        return _frame(self._seal(message))
 
     def _take_hello(self, _: bytes) -> list[bytes]:
         self._take = self._take_handshake
@@ -186,13 +202,19 @@ class _Connection(asyncio.Protocol):
     def _seal(self, message: Any) -> bytes:
         encoded = message.SerializeToString()
         head = _NUMBERS[type(message)].to_bytes(2) + len(encoded).to_bytes(2)
-        return self._encrypt.encrypt(head + encoded)
+        sealed: bytes = self._encrypt.encrypt(head + encoded)
+        return sealed
+
+
+def _frame(payload: bytes) -> bytes:
+    return b"\x01" + len(payload).to_bytes(2) + payload
 
 
 @asynccontextmanager
-async def running_esphome() -> AsyncGenerator[EspHome]:
-    """Run a device on this loop."""
+async def running_esphome(*further: tuple[Any, Any]) -> AsyncGenerator[EspHome]:
+    """Run a device on this loop; further: see there."""
     device = EspHome()
+    device.further.extend(further)
     await device.listen()
     try:
         yield device

@@ -9,9 +9,8 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant, call
 
 from custom_components.secure_pair.const import DOMAIN
 
-from .esphome import running_esphome
+from .esphome import ESPHOME, running_esphome
 from .house import (
-    ESPHOME,
     add_esphome,
     add_secure_pair,
     home_assistant,
@@ -44,7 +43,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " fired; the devices on the same loop",
                 unit="ms",
                 aim=1,
-                rounds=effort.of(60),
+                effort=effort,
+                rounds=60,
             ),
             await in_turns(
                 "in Home Assistant: reload of an entry",
@@ -54,7 +54,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " same loop",
                 unit="ms",
                 aim=1,
-                rounds=effort.of(40),
+                effort=effort,
+                rounds=40,
             ),
         ]
         for entry in (ours, theirs):

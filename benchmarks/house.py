@@ -7,45 +7,51 @@ from dataclasses import replace
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from homeassistant.components.zeroconf.const import DATA_INSTANCE
+from homeassistant.components.zeroconf.discovery import ZeroconfDiscovery
+from homeassistant.components.zeroconf.models import HaAsyncZeroconf, HaZeroconf
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
-from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS, async_get_zeroconf
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_test_home_assistant,
 )
-from zeroconf.asyncio import AsyncZeroconf
+from zeroconf import IPVersion
+from zeroconf.asyncio import AsyncServiceInfo
 
 from custom_components.secure_pair.const import CONF_DEVICE_ID, DOMAIN
 from custom_components.secure_pair.key_store import TerminalToken, get_key_store
 from custom_components.secure_pair.protocol.secret import Secret
 from custom_components.secure_pair.protocol.sessions import PairedDevice, StoredSession
 
-from .esphome import EspHome
+from .esphome import ESPHOME, EspHome
+from .fleet import Fact
+from .paired import TERMINAL_ID
+from .plug import stored
 
-TERMINAL_ID = bytes(range(16))
-ESPHOME = "esphome"
 BESIDE = ("assist_pipeline", "bluetooth", "ffmpeg", "intent", "zeroconf")
 """What ESPHome's integration depends on, and what has nothing to do with what is measured."""
 
 
+ANNOUNCED = ("_secure-pair._tcp.local.", "_esphomelib._tcp.local.")
+
+
 @asynccontextmanager
 async def home_assistant() -> AsyncGenerator[HomeAssistant]:
-    """Run a Home Assistant in this process, with a folder of its own."""
+    """Run a Home Assistant in this process, with a folder of its own.
+
+    Its zeroconf hears what is announced on loopback, and nothing else.
+    """
     with TemporaryDirectory(prefix="secure-pair-bench-") as folder:
         async with async_test_home_assistant(config_dir=folder) as hass:
             asyncio.get_running_loop().set_debug(enabled=False)
             hass.data.pop(DATA_CUSTOM_COMPONENTS)
             hass.config.components |= set(BESIDE)
-            zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
             with (
-                patch(
-                    "homeassistant.components.zeroconf.async_get_instance",
-                    return_value=zeroconf.zeroconf,
-                ),
                 # Bluetooth and ffmpeg are not there; and nobody shall listen to the network.
                 patch("homeassistant.components.bluetooth.async_remove_scanner"),
                 patch("homeassistant.components.esphome.ffmpeg_proxy.async_setup"),
@@ -54,11 +60,38 @@ async def home_assistant() -> AsyncGenerator[HomeAssistant]:
                     return_value=None,
                 ),
             ):
-                try:
-                    yield hass
-                finally:
-                    await hass.async_stop(force=True)
-                    await zeroconf.async_close()
+                async with _discovery(hass):
+                    try:
+                        yield hass
+                    finally:
+                        await hass.async_stop(force=True)
+
+
+@asynccontextmanager
+async def _discovery(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Run Home Assistant's own discovery, on loopback."""
+    zeroconf = HaZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+    instance = hass.data[DATA_INSTANCE] = HaAsyncZeroconf(zc=zeroconf)
+    types = await async_get_zeroconf(hass)
+    types = {name: matchers for name, matchers in types.items() if name in ANNOUNCED}
+    itself = AsyncServiceInfo("_home-assistant._tcp.local.", "bench._home-assistant._tcp.local.")
+    discovery = ZeroconfDiscovery(hass, zeroconf, types, {}, {}, itself)
+    await discovery.async_setup()
+    try:
+        yield
+    finally:
+        await discovery.async_stop()
+        await instance.ha_async_close()
+
+
+async def add_device(hass: HomeAssistant, kind: str, fact: Fact) -> ConfigEntry:
+    """Add an entry of one of many; it is not set up yet."""
+    if kind == ESPHOME:
+        device = EspHome.of(fact.device_id)
+        device.port, device.psk = fact.port, fact.key
+        return add_esphome(hass, device)
+    session = stored(fact.session_id, fact.key)
+    return await add_secure_pair(hass, fact.device_id, fact.port, session)
 
 
 async def add_secure_pair(

@@ -71,7 +71,8 @@ async def _measure(name: str, folder: Path, url: str | None, effort: Effort) -> 
                     " beside GET /health of the same server",
                     unit="ms",
                     aim=0.1,
-                    rounds=effort.of(10),
+                    effort=effort,
+                    rounds=10,
                 )
             )
     await _kill(data, url, clients)

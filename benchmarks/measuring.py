@@ -10,10 +10,12 @@ import gc
 import importlib
 import logging
 import statistics
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from time import perf_counter
 
 from msgspec import Struct
+from pyinstrument import Profiler
 
 type Sample = Callable[[], Awaitable[float]]
 """Returns what one piece of work cost, in the row's unit: the less the better."""
@@ -23,6 +25,8 @@ class Effort(Struct, frozen=True):
     """How much is done: in earnest, or only to see whether it runs."""
 
     quick: bool = False
+    profile: bool = False
+    """Only where the time goes of Secure Pair's side."""
 
     def of(self, rounds: int) -> int:
         """Return how many rounds to take of so many."""
@@ -105,20 +109,36 @@ async def in_turns(
     counts: str,
     unit: str,
     aim: float | None,
+    effort: Effort,
     rounds: int,
 ) -> Row:
     """Let all take turns, each round beginning with another one, after one round for nothing."""
-    contenders = {"": ours, **peers}
+    rounds = effort.of(rounds)
+    contenders = {"": ours, **({} if effort.profile else peers)}
     costs: dict[str, list[float]] = {name: [] for name in contenders}
-    for sample in contenders.values():
-        await sample()
+    if not effort.quick:
+        for sample in contenders.values():
+            await sample()
     gc.collect()
     order = list(contenders)
-    for _ in range(rounds):
-        for name in order:
-            costs[name].append(await contenders[name]())
-        order = [*order[1:], order[0]]
+    with profiling(work) if effort.profile else nullcontext():
+        for _ in range(rounds):
+            for name in order:
+                costs[name].append(await contenders[name]())
+            order = [*order[1:], order[0]]
     return row_of(work, costs, counts=counts, unit=unit, aim=aim)
+
+
+@contextmanager
+def profiling(work: str) -> Generator[None]:
+    """Print a tree of the calls of this thread while the context lasts."""
+    profiler = Profiler(interval=0.0005, async_mode="disabled")
+    profiler.start()
+    try:
+        yield
+    finally:
+        profiler.stop()
+        print(f"{work}\n{profiler.output_text(show_all=True)}", flush=True)
 
 
 def row_of(

@@ -36,6 +36,7 @@ async def measure(effort: Effort) -> list[Row]:
             " beside both ends of ESPHome's Noise handshake, to its ciphers",
             unit="µs",
             aim=1,
-            rounds=effort.of(200),
+            effort=effort,
+            rounds=200,
         )
     ]

@@ -29,6 +29,7 @@ from device_stub.device import Device
 from device_stub.factory import FactoryData, NewDevice
 from device_stub.server import running as running_device
 from device_stub.store import Store
+from secure_pair_protocol import secret as device_secret
 from secure_pair_protocol.model.switching import Switch
 
 from .homekit import HomeKit, running_homekit
@@ -57,7 +58,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " included (the one in some hundred that fails of itself is repeated)",
                 unit="ms",
                 aim=8,
-                rounds=effort.of(40),
+                effort=effort,
+                rounds=40,
             )
         ]
 
@@ -79,13 +81,11 @@ def _homekit(homekit: HomeKit) -> Sample:
 async def _secure_pair(stack: AsyncExitStack, folder: Path) -> Callable[[], Awaitable[object]]:
     """Start a key service and a device; return what pairs the device."""
     code_key = Secret(os.urandom(32))
-    initial_key, pairing_secret = (
-        Secret(os.urandom(32)),
-        keys.pairing_secret(PRIMITIVES, code_key, ID),
-    )
+    initial_key = device_secret.Secret(os.urandom(32))
+    pairing_secret = keys.pairing_secret(PRIMITIVES, code_key, ID)
     proof = keys.claim_proof(PRIMITIVES, code_key, ID)
     made = NewDevice(
-        FactoryData(ID, initial_key, pairing_secret, MODEL, "Plug"),
+        FactoryData(ID, initial_key, device_secret.Secret(pairing_secret.reveal()), MODEL, "Plug"),
         None,
         keys.claim_hash(PRIMITIVES, ID, proof),
     )

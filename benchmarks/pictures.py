@@ -30,7 +30,8 @@ async def measure(effort: Effort) -> list[Row]:
             " ends on one loop",
             unit="ms",
             aim=0.5,
-            rounds=effort.of(60),
+            effort=effort,
+            rounds=60,
         )
         await terminal.link.close()
         return [row]

@@ -5,13 +5,13 @@ mirror and commander, so that it does what the peers' libraries do.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from custom_components.secure_pair import link as links
 from custom_components.secure_pair.commander import Commander
@@ -26,6 +26,7 @@ from custom_components.secure_pair.protocol.envelope import (
     States,
 )
 from custom_components.secure_pair.protocol.errors import SecurePairError
+from custom_components.secure_pair.protocol.model import Action
 from custom_components.secure_pair.protocol.model.switching import SwitchAction
 from custom_components.secure_pair.protocol.secret import Secret
 from custom_components.secure_pair.protocol.sessions import StoredSession
@@ -36,12 +37,9 @@ from device_stub.factory import make_device
 from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store
-from secure_pair_protocol import negotiation, sessions
-from secure_pair_protocol import secret as device_secret
-from secure_pair_protocol.keys import Grant
 from secure_pair_protocol.model.switching import Switch
 
-TERMINAL_ID = bytes(range(16))
+from .paired import TERMINAL_ID, hold_session
 
 
 @dataclass
@@ -53,13 +51,10 @@ class Plug:
     session: StoredSession
 
 
-async def pair(device: Device, terminal_id: bytes = TERMINAL_ID) -> StoredSession:
-    """Give a device that is on a session, as a negotiation would; return the terminal's."""
-    session_id, key = os.urandom(16), os.urandom(32)
-    held = negotiation.Session(session_id, device_secret.Secret(key), terminal_id, Grant(1, 0))
-    await device.ledger.change(lambda register: sessions.accepted(register, held))
+def stored(session_id: bytes, key: bytes) -> StoredSession:
+    """Return what the terminal keeps of a session that a device holds."""
     return StoredSession(
-        session_id, Secret(key), 0, time.time(), b"", provisional=False, terminal_id=terminal_id
+        session_id, Secret(key), 0, time.time(), b"", provisional=False, terminal_id=TERMINAL_ID
     )
 
 
@@ -71,7 +66,8 @@ async def running_plug(*further: AnyEntity) -> AsyncGenerator[Plug]:
         store = Store(Path(folder) / "plug.json", made.data.device_id)
         device = Device(made.data, [OnOff(Switch(key="switch")), *further], store)
         async with running_device(device) as server:
-            yield Plug(device, server, await pair(device))
+            session = await hold_session(device)
+            yield Plug(device, server, stored(session.session_id, session.session_key.reveal()))
 
 
 @dataclass
@@ -81,8 +77,10 @@ class Terminal:
     link: Link
     mirror: Mirror = field(default_factory=lambda: Mirror("plug"))
     waiting: asyncio.Future[None] | None = None
-    """For the next state."""
-    on_picture: Callable[[], None] = int
+    """For all states, or for the state that a command is to bring about."""
+    reached: Callable[[], bool] = bool
+    """Tells whether that state is there."""
+    on_picture: Callable[[], object] = int
     """Called when a picture has come."""
 
     def __post_init__(self) -> None:
@@ -105,14 +103,22 @@ class Terminal:
         self.commander.linked(self.link)
 
     async def turn(self) -> asyncio.Task[object]:
-        """Send a command, and return when the new state is here: with what becomes of it."""
-        loop = asyncio.get_running_loop()
-        entity = self.mirror.entities["switch"]
+        """Turn the switch over; return as `carry_out` does."""
         on = self.mirror.states["switch"].on  # type: ignore[attr-defined]
         action = SwitchAction(do="turn_off" if on else "turn_on")
+        return await self.carry_out("switch", action, lambda state: state.on is not on)
+
+    async def carry_out(
+        self, key: str, action: Action, reached: Callable[[Any], bool]
+    ) -> asyncio.Task[object]:
+        """Send a command, and return when its state is reached: with what becomes of it."""
+        loop = asyncio.get_running_loop()
+        self.reached = lambda: reached(self.mirror.states[key])
         changed = self.waiting = loop.create_future()
         outcome = asyncio.Task[object](
-            self.commander.carry_out(self.link, entity, action), loop=loop, eager_start=True
+            self.commander.carry_out(self.link, self.mirror.entities[key], action),
+            loop=loop,
+            eager_start=True,
         )
         await changed
         return outcome
@@ -120,7 +126,8 @@ class Terminal:
     def _take(self, message: AnyFromDevice) -> None:
         match message:
             case States():
-                if (self.mirror.update(message) or message.full) and self.waiting is not None:
+                self.mirror.update(message)
+                if self.waiting is not None and (message.full or self.reached()):
                     self.waiting.set_result(None)
                     self.waiting = None
             case Outcome():

@@ -38,6 +38,7 @@ async def measure(effort: Effort) -> list[Row]:
             " included; beside the same two calls of the cipher, with one nonce for ever",
             unit="µs",
             aim=0.5,
-            rounds=effort.of(200),
+            effort=effort,
+            rounds=200,
         )
     ]

@@ -26,7 +26,8 @@ async def measure(effort: Effort) -> list[Row]:
             " bootstrap, its http and zeroconf; bytecode is there",
             unit="ms",
             aim=1,
-            rounds=effort.of(10),
+            effort=effort,
+            rounds=10,
         )
     ]
 

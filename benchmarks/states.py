@@ -44,7 +44,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " machine: opened, decoded, validated, written by its entity",
                 unit="µs",
                 aim=0.5,
-                rounds=effort.of(40),
+                effort=effort,
+                rounds=40,
             ),
             await in_turns(
                 "the same, beside the entity's own writing",
@@ -54,7 +55,8 @@ async def measure(effort: Effort) -> list[Row]:
                 " which every integration has to do",
                 unit="µs",
                 aim=None,
-                rounds=effort.of(40),
+                effort=effort,
+                rounds=40,
             ),
         ]
         await hass.config_entries.async_unload(entry.entry_id)

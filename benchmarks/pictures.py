@@ -1,11 +1,15 @@
-"""A command while a camera sends pictures on the same connection, as many as it can."""
+"""A lock's command while a camera sends pictures on the same connection, as many as it can."""
 
+import asyncio
 import itertools
+import math
 import os
 from time import perf_counter
 
 from custom_components.secure_pair.protocol.envelope import PictureRequest
+from custom_components.secure_pair.protocol.model.access import LockAction, LockPosition
 from device_stub.appliances.camera import VirtualCamera
+from device_stub.lock import DoorLock
 from secure_pair_protocol.model.reporting import Camera
 
 from .measuring import Effort, Row, Sample, in_turns
@@ -16,18 +20,21 @@ PICTURE_SIZE = 128 * 1024
 
 
 async def measure(effort: Effort) -> list[Row]:
-    """Turn a switch over, beside the same with nothing else on the connection."""
+    """Lock and unlock, beside the same with nothing else on the connection."""
     camera = VirtualCamera(Camera(key="camera", on_off=True, motion_detection=True))
     camera.replacement = ("image/jpeg", os.urandom(PICTURE_SIZE))
-    async with running_plug(camera) as plug:
+    lock = DoorLock()
+    # Its bolt takes no time.
+    lock.set_speed(math.inf)
+    async with running_plug(camera, lock) as plug:
         terminal = await Terminal.connect(plug)
         row = await in_turns(
-            "command while a camera sends pictures",
+            "a lock's command while a camera sends pictures",
             _sample(terminal, pictures=True),
             {"alone": _sample(terminal, pictures=False)},
-            counts="a switch turned over, from the call to its new state, while one picture of"
-            " 128 KiB after another is asked for without a pause on the same connection, both"
-            " ends on one loop",
+            counts="a lock locked or unlocked, from the call until it says that its bolt moves,"
+            " while one picture of 128 KiB after another is asked for without a pause on the same"
+            " connection, both ends on one loop",
             unit="ms",
             aim=0.5,
             effort=effort,
@@ -50,10 +57,16 @@ def _sample(terminal: Terminal, *, pictures: bool) -> Sample:
         spent = 0.0
         for _ in range(TIMES):
             start = perf_counter()
-            outcome = await terminal.turn()
+            outcome = await _turn_key(terminal)
             spent += perf_counter() - start
             await outcome
         terminal.on_picture = int
         return spent * 1e3 / TIMES
 
     return sample
+
+
+async def _turn_key(terminal: Terminal) -> asyncio.Task[object]:
+    before = terminal.mirror.states["lock"].position  # type: ignore[attr-defined]
+    action = LockAction(do="unlock" if before is LockPosition.LOCKED else "lock")
+    return await terminal.carry_out("lock", action, lambda state: state.position is not before)

@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from . import report
+from . import growth, report
 from .measuring import Effort, Row, run
 
 NAMES = (
@@ -62,6 +62,7 @@ def main() -> int:
         print(f"\n{report.counts(rows)}")
     if arguments.write and not failed and not effort.profile:
         report.write(rows, before)
+        growth.draw(rows)
     if failed:
         print(f"\ncould not be measured: {', '.join(failed)}", file=sys.stderr)
     return len(failed)

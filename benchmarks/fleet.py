@@ -2,8 +2,8 @@
 
 They live in a folder: a process that ends, however that was, is followed by another one with
 the same devices at the same ports. It does what it is told by words, one a line, and repeats
-the word when that is done, with the moment on the monotonic clock: `on` switches all on and
-announces them, `off` takes all from the network, `announce` announces them again.
+the word when that is done, with the moment on the monotonic clock: `on` switches all on, `off`
+takes all from the network, `announce` announces them, `return` does as `on` and `announce`.
 """
 
 import asyncio
@@ -181,13 +181,17 @@ class _Fleet:
         self._announcer = Announcer()
 
     async def on(self) -> float:
-        """Switch on, or come back to the network; return when all listened."""
+        """Switch on, or come back to the network."""
         if self._members:
             for member in self._members:
                 await member.appear()
         else:
             await self._start()
-        listening = time.monotonic()
+        return time.monotonic()
+
+    async def come_back(self) -> float:
+        """Do the same, and announce all; return when they listened."""
+        listening = await self.on()
         await self.announce()
         return listening
 
@@ -224,7 +228,12 @@ async def main(kind: str, count: int, folder: Path) -> None:
     loop = asyncio.get_running_loop()
     fleet = _Fleet(kind, count, folder)
     print("ready", flush=True)
-    words = {"on": fleet.on, "off": fleet.off, "announce": fleet.announce}
+    words = {
+        "on": fleet.on,
+        "off": fleet.off,
+        "announce": fleet.announce,
+        "return": fleet.come_back,
+    }
     while word := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
         print(word, await words[word](), flush=True)
 

@@ -25,6 +25,8 @@ from .house import add_device, home_assistant
 from .measuring import profiling
 
 PATIENCE_SECONDS = 300
+AWAY_SECONDS = 5.0
+"""After so long both kinds wait for seconds between their tries, unless they hear something."""
 
 
 class Figures(msgspec.Struct):
@@ -118,11 +120,12 @@ async def _come_back(devices: fleet.Running, switches: _Switches, count: int) ->
     """Let all devices vanish and come back; return the longest pass of the loop then, in ms."""
     await devices.tell("off")
     await switches.available(0)
+    await asyncio.sleep(AWAY_SECONDS)
     # In a process of this size a full collection blocks for longer than anything else, and
     # comes when it comes: what comes back shall be measured, and its own garbage.
     gc.collect()
     passes = _Passes()
-    await devices.tell("on")
+    await devices.tell("return")
     await switches.available(count)
     passes.stop()
     return passes.longest * 1e3

@@ -13,7 +13,7 @@ from custom_components.secure_pair.const import DOMAIN
 
 from .esphome import ESPHOME
 from .growth import COUNTS
-from .household import Figures
+from .household import AWAY_SECONDS, Figures
 from .measuring import Effort, Row, row_of
 from .serving import ROOT
 
@@ -92,10 +92,10 @@ def _rows(count: int, found: dict[str, list[Figures]]) -> list[Row]:
         row_of(
             work,
             {"": blocked[""], f"{LIMIT:g} ms": [LIMIT for _ in blocked[""]]},
-            counts=f"{WHERE}all were away and announce themselves by multicast DNS, one each"
-            " millisecond, as fast as a wireless network carries it; for so long anything else"
-            " in Home Assistant waits, until all are available; right after a full garbage"
-            " collection",
+            counts=f"{WHERE}all were away for {AWAY_SECONDS:g} s and announce themselves by"
+            " multicast DNS, one each millisecond, as fast as a wireless network carries it; for so"
+            " long anything else in Home Assistant waits, until all are available; right after a"
+            " full garbage collection",
             unit="ms",
             aim=1,
         ),

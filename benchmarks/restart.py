@@ -96,7 +96,7 @@ class _Device:
         await asyncio.sleep(AWAY_SECONDS)
         self.fleet = successor
         available = self._next_change(available=True)
-        listening = await successor.tell("on")
+        listening = await successor.tell("return")
         return left, await available - listening
 
     def _next_change(self, *, available: bool) -> asyncio.Future[float]:

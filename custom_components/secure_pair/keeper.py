@@ -318,7 +318,7 @@ class SessionKeeper:
         self._described = self._loop.create_future()
         try:
             receive, end = partial(self._device.receive, link), partial(self._ended, link)
-            link.start(receive, end, self._device.fault)
+            link.start(receive, end, self._device.fault, self._key_store.pulse)
             async with asyncio.timeout(DESCRIPTION_SECONDS):
                 await self._described
         except TimeoutError as error:

@@ -24,6 +24,7 @@ from .protocol.errors import UNDECODABLE, Failure, SecurePairError
 from .protocol.keys import EMPTY_PAIRING_SECRET
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
+from .pulse import Pulse
 from .reconnect import Losses, Turns
 
 VERSION: Final = 1
@@ -93,6 +94,8 @@ class KeyStore:
         self._handshakes: dict[str, asyncio.Lock] = {}
         self.turns = Turns()
         """Of all devices, to begin a connection."""
+        self.pulse = Pulse()
+        """Of all devices' links."""
         self.losses: dict[str, Losses] = {}
         """Of each device, and not stored: while Home Assistant runs, however often an entry
         is set up meanwhile."""

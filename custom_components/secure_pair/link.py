@@ -4,6 +4,7 @@ Docs: docs/protocol.md, sections 5, 7 and 8.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ from .protocol.errors import Failure, SecurePairError
 from .protocol.keys import TrafficKeys
 from .protocol.pieces import Assembler
 from .protocol.sessions import StoredSession
+from .pulse import Pulse
 
 type OnMessage = Callable[[AnyFromDevice], None]
 type OnEnd = Callable[[SecurePairError], None]
@@ -67,7 +69,9 @@ class Link:
         self._ended: SecurePairError | None = None
         self._detached = False
         self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
-        self._ping: asyncio.TimerHandle | None = None
+        self._pulse: Pulse | None = None
+        self._due = 0
+        """In which second of the loop's clock the pulse has it beat."""
         self._pinged: float | None = None
         self.round_trip: float | None = None
         """Seconds from the last ping to its answer."""
@@ -92,11 +96,17 @@ class Link:
             raise SecurePairError(Failure.TIMEOUT, detail) from error
         return link
 
-    def start(self, on_message: OnMessage, on_end: OnEnd, on_fault: OnFault | None = None) -> None:
+    def start(
+        self,
+        on_message: OnMessage,
+        on_end: OnEnd,
+        on_fault: OnFault | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         """Give every further message to `on_message`; `on_end` is called once.
 
-        `on_fault` hears of a message that costs only itself. A link that has ended already
-        ends here.
+        `on_fault` hears of a message that costs only itself. `pulse`: has it ping, and end
+        when it is dead. A link that has ended already ends here.
         """
         self._on_message, self._on_end, self._on_fault = on_message, on_end, on_fault
         while self._early:
@@ -104,7 +114,8 @@ class Link:
         if self._ended is not None:
             on_end(self._ended)
             return
-        self._schedule_ping()
+        if pulse is not None:
+            self._pulse, self._due = pulse, pulse.join(self)
 
     @property
     def is_open(self) -> bool:
@@ -122,7 +133,7 @@ class Link:
     async def close(self, *, unpair: bool = False) -> None:
         """End the connection on purpose; `unpair`: and have the device forget the session."""
         self._on_end = None
-        self._stop_ping()
+        self._leave()
         if unpair and self.is_open:
             self.send(envelope.Unpair())
         await self._connection.close()
@@ -131,12 +142,12 @@ class Link:
         """Hear nothing more of this link: another one serves."""
         self._detached = True
         self._on_end = None
-        self._stop_ping()
+        self._leave()
 
     def abort(self) -> None:
         """End the connection at once, without a word."""
         self._on_end = None
-        self._stop_ping()
+        self._leave()
         self._connection.abort()
 
     def _receive(self, message: AnyFromDevice) -> None:
@@ -183,33 +194,33 @@ class Link:
 
     def _end(self, error: SecurePairError) -> None:
         self._ended = error
-        self._stop_ping()
+        self._leave()
         if not self._welcome.done():
             self._welcome.set_exception(error)
         elif self._on_end is not None:
             self._on_end(error)
 
-    def _schedule_ping(self) -> None:
+    def beat(self, second: int) -> int | None:
+        """Ask for a sign of life, or end where there was none for too long."""
+        if self._pulse is None:
+            return None
         dead_at = self._connection.last_record + envelope.DEAD_SECONDS
-        wait = min(envelope.PING_SECONDS, dead_at - self._loop.time())
-        self._ping = self._loop.call_later(max(wait, 0.001), self._send_ping)
-
-    def _send_ping(self) -> None:
-        if self._loop.time() - self._connection.last_record >= envelope.DEAD_SECONDS:
+        if self._loop.time() >= dead_at:
             self._connection.fail(SecurePairError(Failure.TIMEOUT, "no sign of life"))
-            return
+            return None
         self.ping()
-        self._schedule_ping()
+        self._due = min(second + envelope.PING_SECONDS, math.ceil(dead_at))
+        return self._due
 
     def ping(self) -> None:
         """Ask for a sign of life, and measure how long it takes."""
         self._pinged = self._loop.time()
         self.send(envelope.Ping())
 
-    def _stop_ping(self) -> None:
-        if self._ping is not None:
-            self._ping.cancel()
-            self._ping = None
+    def _leave(self) -> None:
+        if self._pulse is not None:
+            self._pulse.leave(self._due, self)
+            self._pulse = None
 
 
 _EARLY_MESSAGES = 64

@@ -144,7 +144,7 @@ async def test_no_sign_of_life(install: Install, monkeypatch: pytest.MonkeyPatch
     before = home.coordinator.keeper.link
     assert before is not None
     before._connection.last_record -= envelope.DEAD_SECONDS
-    before._send_ping()
+    before.beat(before._due)
     assert not before.is_open
     assert why(home) is Failure.TIMEOUT
     await home.connected()

@@ -1,0 +1,62 @@
+"""The one clock of all links' signs of life."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from custom_components.secure_pair.protocol.envelope import PING_SECONDS
+from custom_components.secure_pair.pulse import Pulse
+
+
+class Heart:
+    """Counts, and goes on for as long as it is told to."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.beats: list[int] = []
+        self._times = times
+
+    def beat(self, second: int) -> int | None:
+        self.beats.append(second)
+        return second + PING_SECONDS if len(self.beats) < self._times else None
+
+
+class BrokenHeart(Heart):
+    def beat(self, second: int) -> int | None:
+        super().beat(second)
+        raise RuntimeError
+
+
+@pytest.fixture
+async def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the loop's clock go a minute on with each look at it."""
+    loop = asyncio.get_running_loop()
+    now = iter(range(int(loop.time()), 1 << 40, 2 * PING_SECONDS))
+    monkeypatch.setattr(loop, "time", lambda: float(next(now)))
+
+
+async def test_spread() -> None:
+    """A thousand that come at once are not due at once; whoever is alone waits for longest."""
+    pulse, now = Pulse(), int(asyncio.get_running_loop().time())
+    hearts = [Heart() for _ in range(1000)]
+    seconds = [pulse.join(heart) for heart in hearts]
+    assert now + PING_SECONDS <= seconds[0] <= now + PING_SECONDS + 1
+    assert max(Counter(seconds).values()) <= 1000 / PING_SECONDS + 2
+    for second, heart in zip(seconds, hearts, strict=True):
+        pulse.leave(second, heart)
+
+
+@pytest.mark.usefixtures("fast_clock")
+async def test_each_goes_on_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """One that breaks costs only itself, and one that has left hears nothing more."""
+    pulse = Pulse()
+    twice, broken, gone = Heart(2), BrokenHeart(), Heart()
+    first = pulse.join(twice)
+    pulse.join(broken)
+    pulse.leave(pulse.join(gone), gone)
+    while len(twice.beats) < 2:
+        await asyncio.sleep(0)
+    assert twice.beats == [first, first + PING_SECONDS]
+    assert len(broken.beats) == 1
+    assert not gone.beats
+    assert "Unexpected error" in caplog.text

@@ -5,7 +5,6 @@ decoded messages once it is encrypted. Docs: docs/protocol.md, sections 2, 7 and
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final, cast, override
 
@@ -48,7 +47,7 @@ class Connection(asyncio.Protocol):
         """Wait for the transport."""
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
-        self._payloads: deque[bytes] = deque()
+        self._payloads: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._channel: Channel | None = None
@@ -111,7 +110,7 @@ class Connection(asyncio.Protocol):
                 self._waiter = None
         if not self._payloads:
             raise self._error or SecurePairError(Failure.CONNECTION_LOST)
-        payload = self._payloads.popleft()
+        payload = self._payloads.pop(0)
         if (refusal := _refusal(payload)) is not None:
             raise refusal
         return payload
@@ -129,7 +128,7 @@ class Connection(asyncio.Protocol):
         self._on_message, self._on_end = on_message, on_end
         self._reader.limit = RECORD_LIMIT
         self.last_record = self._loop.time()
-        waiting, self._payloads = self._payloads, deque()
+        waiting, self._payloads = self._payloads, []
         try:
             for record in waiting:
                 self._open(self._channel, record)

@@ -6,6 +6,7 @@ sections 8 and 9.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -97,8 +98,8 @@ class DeviceCoordinator:
         self._key_store = key_store
         self._former: Address | None = None
         self._loss_logged = False
-        self._session_listeners: set[CALLBACK_TYPE] = set()
-        self._pong_listeners: set[CALLBACK_TYPE] = set()
+        self._session_listeners: list[CALLBACK_TYPE] = []
+        self._pong_listeners: list[CALLBACK_TYPE] = []
         self._bound: dict[str, BoundEntity] = {}
         self._adders: list[AddEntity] = []
         self._commander = Commander(self._set_clarity)
@@ -116,9 +117,6 @@ class DeviceCoordinator:
         except SecurePairError as error:
             self.failed(error.failure)
             raise
-        self.entry.async_create_background_task(
-            self.hass, self.keeper.keep_connected(), f"{DOMAIN} {self.device_id}"
-        )
 
     async def stop(self) -> None:
         """End the connection on purpose; the entry's tasks end with the entry."""
@@ -215,7 +213,10 @@ class DeviceCoordinator:
 
     @callback
     def unlinked(self, error: SecurePairError) -> None:
-        """Show that the device is away."""
+        """Show that the device is away, until it is back."""
+        self.entry.async_create_background_task(
+            self.hass, self.keeper.come_back(), f"{DOMAIN} {self.device_id}"
+        )
         self._commander.unlinked()
         self._requests.unlinked()
         self.connected_since = None
@@ -289,14 +290,14 @@ class DeviceCoordinator:
     @callback
     def listen_session(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call the listener when session or connection changed; returns how to stop."""
-        self._session_listeners.add(listener)
-        return lambda: self._session_listeners.discard(listener)
+        self._session_listeners.append(listener)
+        return partial(self._session_listeners.remove, listener)
 
     @callback
     def listen_pongs(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call the listener at each sign of life; returns how to stop."""
-        self._pong_listeners.add(listener)
-        return lambda: self._pong_listeners.discard(listener)
+        self._pong_listeners.append(listener)
+        return partial(self._pong_listeners.remove, listener)
 
     def _update_session(self) -> None:
         _call(self._session_listeners)
@@ -318,13 +319,12 @@ class DeviceCoordinator:
     def bind(self, key: str, bound: BoundEntity) -> CALLBACK_TYPE:
         """Tell this one of what happens to the entity; returns how to stop."""
         self._bound[key] = bound
+        return partial(self._unbind, key, bound)
 
-        def unbind() -> None:
-            # Another of the same key may have come before this one has gone.
-            if self._bound.get(key) is bound:
-                del self._bound[key]
-
-        return unbind
+    def _unbind(self, key: str, bound: BoundEntity) -> None:
+        # Another of the same key may have come before this one has gone.
+        if self._bound.get(key) is bound:
+            del self._bound[key]
 
     async def picture(self, entity: Entity) -> bytes | None:
         """Return a camera's picture as JPEG, or None where there is none."""
@@ -387,6 +387,6 @@ class DeviceCoordinator:
             bound.update()
 
 
-def _call(listeners: set[CALLBACK_TYPE]) -> None:
-    for listener in list(listeners):
+def _call(listeners: list[CALLBACK_TYPE]) -> None:
+    for listener in listeners.copy():
         listener()

@@ -3,10 +3,11 @@
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
+from homeassistant.helpers.device_registry import AnyDeviceEntry
 
 from .const import DOMAIN
 from .mirror import Mirror
+from .protocol.envelope import FurtherDevice
 from .protocol.model import Entity, kind_name
 
 
@@ -20,23 +21,28 @@ class Devices:
         self._entry_id = entry_id
         self._device_id = device_id
         self._mirror = mirror
-        self._parent_id = ""
+        self._id = ""
+        self._further_ids: dict[str, str] = {}
+        """In the registry, by the keys of the description."""
 
     def unique_id(self, entity: Entity) -> str:
         """Return an entity's unique id."""
         return f"{self._device_id}_{entity.key}"
 
-    def info_for(self, entity: Entity) -> DeviceInfo | ChildDeviceInfo:
-        """Return which device an entity belongs to."""
+    @property
+    def entry(self) -> AnyDeviceEntry | None:
+        """The device itself; there is one as soon as it has described itself."""
+        return self._registry.async_get(self._id)
+
+    def entry_of(self, entity: Entity) -> AnyDeviceEntry | None:
+        """Return which device an entity belongs to.
+
+        It is registered before any entity is made: so Home Assistant need not do it once
+        more for each of them.
+        """
         if entity.device is None:
-            return DeviceInfo(identifiers={(DOMAIN, self._device_id)})
-        identifiers = {self._identifier(entity.device)}
-        further = self._mirror.devices[entity.device]
-        if further.part:
-            return ChildDeviceInfo(
-                identifiers=identifiers, name=further.name, parent_device_id=self._parent_id
-            )
-        return DeviceInfo(identifiers=identifiers)
+            return self.entry
+        return self._registry.async_get(self._further_ids[entity.device])
 
     @callback
     def register(self) -> None:
@@ -46,7 +52,7 @@ class Devices:
         # First: what was a part may be a device of its own now.
         self._remove_entities_that_have_gone()
         self._remove_devices_that_have_gone()
-        self._parent_id = self._registry.async_get_or_create(
+        self._id = self._registry.async_get_or_create(
             config_entry_id=self._entry_id,
             identifiers={(DOMAIN, self._device_id)},
             name=info.name,
@@ -56,26 +62,30 @@ class Devices:
             hw_version=info.hardware,
             serial_number=info.serial,
         ).id
-        for further in self._mirror.devices.values():
-            if further.part:
-                self._registry.async_get_or_create_child(
-                    config_entry_id=self._entry_id,
-                    identifiers={self._identifier(further.key)},
-                    parent_device_id=self._parent_id,
-                    name=further.name,
-                )
-            else:
-                self._registry.async_get_or_create(
-                    config_entry_id=self._entry_id,
-                    identifiers={self._identifier(further.key)},
-                    via_device_id=self._parent_id,
-                    name=further.name,
-                    manufacturer=further.manufacturer,
-                    model=further.model,
-                    sw_version=further.firmware,
-                    hw_version=further.hardware,
-                    serial_number=further.serial,
-                )
+        self._further_ids = {
+            key: self._register_further(further) for key, further in self._mirror.devices.items()
+        }
+
+    def _register_further(self, further: FurtherDevice) -> str:
+        identifiers = {self._identifier(further.key)}
+        if further.part:
+            return self._registry.async_get_or_create_child(
+                config_entry_id=self._entry_id,
+                identifiers=identifiers,
+                parent_device_id=self._id,
+                name=further.name,
+            ).id
+        return self._registry.async_get_or_create(
+            config_entry_id=self._entry_id,
+            identifiers=identifiers,
+            via_device_id=self._id,
+            name=further.name,
+            manufacturer=further.manufacturer,
+            model=further.model,
+            sw_version=further.firmware,
+            hw_version=further.hardware,
+            serial_number=further.serial,
+        ).id
 
     @callback
     def remove(self, entity: Entity) -> None:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import cast, override
 
 from homeassistant.const import EntityCategory
@@ -32,7 +33,7 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         """Take the device's description; raises ValueError if there is no such thing."""
         self.coordinator = coordinator
         self._attr_unique_id = coordinator.devices.unique_id(described)
-        self._attr_device_info = coordinator.devices.info_for(described)
+        self.device_entry = coordinator.devices.entry_of(described)
         self._attr_entity_registry_enabled_default = described.enabled
         self._attr_translation_key = described.translation_key
         if (name := _name(coordinator, described)) is not UNDEFINED:
@@ -158,15 +159,21 @@ def add_entities_of[E: model.Entity](
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Make an entity of each that the device describes, now and later."""
+    coordinator.add_platform(partial(_add, coordinator, kind, make, async_add_entities))
 
-    def add(described: model.Entity) -> None:
-        if not isinstance(described, kind):
-            return
-        try:
-            entity = make(coordinator, described)
-        except ValueError as error:
-            coordinator.mirror.drop(described, error)
-            return
-        async_add_entities([entity])
 
-    coordinator.add_platform(add)
+def _add[E: model.Entity](
+    coordinator: DeviceCoordinator,
+    kind: type[E],
+    make: Callable[[DeviceCoordinator, E], Entity],
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    described: model.Entity,
+) -> None:
+    if not isinstance(described, kind):
+        return
+    try:
+        entity = make(coordinator, described)
+    except ValueError as error:
+        coordinator.mirror.drop(described, error)
+        return
+    async_add_entities([entity])

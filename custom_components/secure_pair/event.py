@@ -2,7 +2,7 @@
 
 from typing import override
 
-from homeassistant.components.event import EventEntity
+from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.components.event.const import (
     DoorbellEventType,
     EventDeviceClass,
@@ -13,7 +13,7 @@ from homeassistant.const import EntityCapabilityAttribute, EntityCategory, Entit
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import DeviceCoordinator, SecurePairConfigEntry
+from .coordinator import SecurePairConfigEntry
 from .entity import SecurePairEntity, add_entities_of
 from .protocol.model.base import Event, State
 from .protocol.model.reporting import EventSource
@@ -36,12 +36,11 @@ async def async_setup_entry(
 class SecurityEventEntity(SessionEntity, EventEntity):
     """What happens to the pairing: renewed, refused, another terminal and so on."""
 
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
-
-    def __init__(self, coordinator: DeviceCoordinator, key: str) -> None:
-        """Name every type."""
-        super().__init__(coordinator, key)
-        self._attr_event_types = [event.value for event in SecurityEvent]
+    entity_description = EventEntityDescription(
+        key="security",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        event_types=[event.value for event in SecurityEvent],
+    )
 
     @override
     async def async_added_to_hass(self) -> None:

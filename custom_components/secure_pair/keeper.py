@@ -41,7 +41,6 @@ _OF_NEGOTIATIONS: Final = frozenset({Failure.AUTHORIZATION_REJECTED, Failure.EPO
 DESCRIPTION_SECONDS: Final = 10
 """How long a device may take to describe itself on a new connection."""
 
-
 HURRY_SECONDS: Final = 10.0
 """How often at most an announcement brings the next try forward."""
 
@@ -59,7 +58,7 @@ class Device(Protocol):
         """Hear of a message that made no sense, and cost only itself."""
 
     def unlinked(self, error: SecurePairError) -> None:
-        """Hear that there is no link any more."""
+        """Hear that there is no link any more: it is time to `SessionKeeper.come_back`."""
 
     def failed(self, failure: Failure) -> None:
         """Hear why a try to connect or to negotiate failed."""
@@ -102,9 +101,13 @@ class SessionKeeper:
         self._stopped = False
         self._connection: Connection | None = None
         """Of the handshake under way."""
-        self._lost = asyncio.Event()
-        self._try_now = asyncio.Event()
+        self._coming_back = False
+        self._linked_at = self._loop.time()
+        self._backoff = Backoff().failed()
+        self._heard = False
+        """Of the device, since the last try began."""
         self._hurried = -HURRY_SECONDS
+        self._pausing: asyncio.Future[None] | None = None
         self._adopting: Link | None = None
         self._adopting_session: StoredSession | None = None
         self._described = self._loop.create_future()
@@ -131,31 +134,30 @@ class SessionKeeper:
             if self.link is None and not self._stopped:
                 await self._connect_anywhere()
 
-    async def keep_connected(self) -> None:
-        """Link again whenever the link is lost; never returns."""
-        backoff = Backoff()
-        while True:
-            linked_at = self._loop.time()
-            await self._lost.wait()
-            self._lost.clear()
-            # A link that was cut at once counts as one more failure.
-            lasted = self._loop.time() - linked_at >= LASTING_SECONDS
-            backoff = Backoff() if lasted else backoff.failed()
-            while self.link is None:
-                await self._pause(backoff.delay(random.random()))  # noqa: S311
-                # Whoever is heard of from now on is tried behind this try.
-                self._try_now.clear()
-                try:
-                    await self.connect()
-                except SecurePairError as error:
-                    LOGGER.debug("%s: %s", self._name, error)
-                    self.failure = error.failure
-                    self._device.failed(error.failure)
-                    backoff = backoff.failed()
-                except Exception:  # noqa: BLE001
-                    # Whatever it was: a device that is never tried again is lost.
-                    LOGGER.exception("Unexpected error while connecting to %s", self._name)
-                    backoff = backoff.failed()
+    async def come_back(self) -> None:
+        """Link again after a loss; returns when there is a link that serves."""
+        if self._coming_back:
+            return
+        self._coming_back = True
+        if self._loop.time() - self._linked_at >= LASTING_SECONDS:
+            self._backoff = Backoff()
+        while self.link is None:
+            await self._pause(self._backoff.delay(random.random()))  # noqa: S311
+            # Whoever is heard of from now on is tried behind this try.
+            self._heard = False
+            # A link that is cut at once counts as one more failure.
+            self._backoff = self._backoff.failed()
+            try:
+                await self.connect()
+            except SecurePairError as error:
+                LOGGER.debug("%s: %s", self._name, error)
+                self.failure = error.failure
+                self._device.failed(error.failure)
+            except Exception:  # noqa: BLE001
+                # Whatever it was: a device that is never tried again is lost.
+                LOGGER.exception("Unexpected error while connecting to %s", self._name)
+        self._linked_at = self._loop.time()
+        self._coming_back = False
 
     def try_now(self) -> None:
         """Do not wait for the next try: the device was just heard of.
@@ -165,12 +167,18 @@ class SessionKeeper:
         now = self._loop.time()
         if now - self._hurried >= HURRY_SECONDS:
             self._hurried = now
-            self._try_now.set()
+            self._hurry()
+
+    def _hurry(self) -> None:
+        self._heard = True
+        if self._pausing is not None and not self._pausing.done():
+            self._pausing.set_result(None)
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._try_now.wait()
+        if not self._heard:
+            self._pausing = self._loop.create_future()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._pausing, seconds)
 
     async def renew(self, *, asked_by_user: bool) -> None:
         """Negotiate a new session; the old link serves until the new one does.
@@ -387,7 +395,6 @@ class SessionKeeper:
     def _unlink(self, error: SecurePairError) -> None:
         self.link, self.failure = None, error.failure
         self._device.unlinked(error)
-        self._lost.set()
 
     def _log_stage(self, stage: Stage) -> None:
         LOGGER.debug("%s: negotiation: %s", self._name, stage)

@@ -5,7 +5,6 @@ Docs: docs/protocol.md, sections 5, 7 and 8.
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -62,7 +61,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._assembler = Assembler()
-        self._early: deque[AnyFromDevice] = deque()
+        self._early: list[AnyFromDevice] = []
         self._on_message: OnMessage | None = None
         self._on_end: OnEnd | None = None
         self._on_fault: OnFault | None = None
@@ -109,8 +108,9 @@ class Link:
         when it is dead. A link that has ended already ends here.
         """
         self._on_message, self._on_end, self._on_fault = on_message, on_end, on_fault
-        while self._early:
-            on_message(self._early.popleft())
+        early, self._early = self._early, []
+        for message in early:
+            on_message(message)
         if self._ended is not None:
             on_end(self._ended)
             return

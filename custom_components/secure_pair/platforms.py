@@ -1,6 +1,6 @@
 """Which of Home Assistant's platforms an entry has: those of what its device has, no others."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
@@ -22,12 +22,12 @@ class Platforms:
         self._hass = hass
         self._entry = entry
         self._mirror = mirror
-        self._possible = frozenset[Platform]()
+        self._possible: Collection[Platform] = ()
         self._set_up: set[Platform] = set()
 
-    async def set_up(self, possible: Iterable[Platform]) -> None:
+    async def set_up(self, possible: Collection[Platform]) -> None:
         """Set up those of these that are needed now; `follow` sees to those that come later."""
-        self._possible = frozenset(possible)
+        self._possible = possible
         await self._set_up_missing()
 
     @callback
@@ -48,4 +48,4 @@ class Platforms:
 
     def _missing(self) -> set[Platform]:
         kinds = {Platform(kind_name(entity)) for entity in self._mirror.entities.values()}
-        return ((kinds | OF_THE_SESSION) & self._possible) - self._set_up
+        return (kinds | OF_THE_SESSION).intersection(self._possible) - self._set_up

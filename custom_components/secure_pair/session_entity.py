@@ -3,10 +3,8 @@
 from typing import override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity
 
-from .const import DOMAIN
 from .coordinator import DeviceCoordinator
 
 
@@ -21,7 +19,7 @@ class SessionEntity(Entity):
         self.coordinator = coordinator
         self._attr_translation_key = key
         self._attr_unique_id = f"{coordinator.registry_id}#{key}"
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.registry_id)})
+        self.device_entry = coordinator.devices.entry
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -107,7 +107,7 @@ class Home:
 
         def connected() -> bool:
             # Past the limit that there is to being hurried: a test shall not wait.
-            self.coordinator.keeper._try_now.set()
+            self.coordinator.keeper._hurry()
             return self.coordinator.connected
 
         await self.until(connected)

@@ -38,7 +38,7 @@ async def fails(home: Home, failure: Failure) -> None:
     await home.relay.mend()
 
     def failed() -> bool:
-        home.coordinator.keeper._try_now.set()
+        home.coordinator.keeper._hurry()
         return why(home) not in {None, Failure.CANNOT_CONNECT}
 
     await home.until(failed)

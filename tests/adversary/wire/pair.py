@@ -140,6 +140,7 @@ class Pair:
         """How many commands have begun to run, whether or not the bolt had to move."""
         self.failures: list[Failure] = []
         self._unclear = False
+        self._coming_back: list[asyncio.Task[None]] = []
         self._follow(lock)
         self.keeper = SessionKeeper(
             "lock",
@@ -205,6 +206,13 @@ class Pair:
         self.failures.append(error.failure)
         self.commander.unlinked()
         self._show()
+        self._coming_back.append(self.loop.create_task(self.keeper.come_back()))
+
+    async def stop(self) -> None:
+        """End what they have."""
+        for task in self._coming_back:
+            task.cancel()
+        await self.keeper.stop()
 
     def fault(self, error: SecurePairError) -> None:
         self.failures.append(error.failure)
@@ -291,9 +299,7 @@ async def paired() -> AsyncGenerator[Pair]:
     async with device(data) as server:
         pair = Pair(loop, data, server)
         await pair.begin()
-        keeping = asyncio.create_task(pair.keeper.keep_connected())
         try:
             yield pair
         finally:
-            keeping.cancel()
-            await pair.keeper.stop()
+            await pair.stop()

@@ -68,7 +68,7 @@ def test_imports_are_found_in_every_form() -> None:
     assert "custom_components.secure_pair.protocol.crypto" in set(imports(source))
     source = INTEGRATION / "connection.py"
     found = set(imports(source))
-    assert {"asyncio", "collections", "custom_components.secure_pair.protocol.messages"} <= found
+    assert {"asyncio", "typing", "custom_components.secure_pair.protocol.messages"} <= found
     assert all(paths for paths in map(in_folder, (INTEGRATION, ROOT / "cloud_stub")))
 
 

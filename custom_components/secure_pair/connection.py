@@ -181,6 +181,8 @@ class Connection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.fail(SecurePairError(Failure.CONNECTION_LOST))
+        # No circle stays behind: the garbage of a thousand that break at once takes long.
+        self._transport = self._on_message = self._on_end = None
         if not self._closed.done():
             self._closed.set_result(None)
 

@@ -128,8 +128,7 @@ class SessionKeeper:
 
         Raises SecurePairError.
         """
-        if (wait := self._key_store.turns.take(self._loop.time())) > 0:
-            await asyncio.sleep(wait)
+        await self._key_store.turns.take()
         async with self._handshake:
             if self.link is None and not self._stopped:
                 await self._connect_anywhere()

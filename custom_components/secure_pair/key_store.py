@@ -25,7 +25,8 @@ from .protocol.keys import EMPTY_PAIRING_SECRET
 from .protocol.secret import Secret
 from .protocol.sessions import PairedDevice
 from .pulse import Pulse
-from .reconnect import Losses, Turns
+from .reconnect import Losses
+from .turns import Turns
 
 VERSION: Final = 1
 

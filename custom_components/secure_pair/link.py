@@ -195,10 +195,12 @@ class Link:
     def _end(self, error: SecurePairError) -> None:
         self._ended = error
         self._leave()
+        # Nothing more comes; and no circle stays behind, as in `Connection.connection_lost`.
+        on_end, self._on_message, self._on_end = self._on_end, None, None
         if not self._welcome.done():
             self._welcome.set_exception(error)
-        elif self._on_end is not None:
-            self._on_end(error)
+        elif on_end is not None:
+            on_end(error)
 
     def beat(self, second: int) -> int | None:
         """Ask for a sign of life, or end where there was none for too long."""

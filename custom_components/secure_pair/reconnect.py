@@ -33,27 +33,6 @@ class Backoff:
         return Backoff(self.tries + 1)
 
 
-TURN_SECONDS: Final = 0.002
-"""The least time between the beginnings of two connections, over all devices."""
-
-
-class Turns:
-    """Who begins to connect when: a thousand devices may come back at the same moment.
-
-    One that does not answer keeps nobody else waiting: turns are given out by time alone.
-    """
-
-    def __init__(self) -> None:
-        """Have the first turn given out at once."""
-        self._next = 0.0
-
-    def take(self, now: float) -> float:
-        """Return the seconds until the turn that is taken with this; `now` is monotonic."""
-        turn = max(now, self._next)
-        self._next = turn + TURN_SECONDS
-        return turn - now
-
-
 NEGOTIATION_SECONDS: Final = 600
 """The least time between two negotiations that nobody asked for."""
 

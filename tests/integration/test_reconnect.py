@@ -1,5 +1,7 @@
 """When to try again, and when to renew: the policies by themselves."""
 
+import asyncio
+
 import pytest
 
 from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
@@ -8,12 +10,11 @@ from custom_components.secure_pair.reconnect import (
     LOSS_SECONDS,
     MAX_SECONDS,
     NEGOTIATION_SECONDS,
-    TURN_SECONDS,
     Backoff,
     Losses,
-    Turns,
 )
 from custom_components.secure_pair.renewal import Schedule
+from custom_components.secure_pair.turns import Turns
 
 
 def refusal(losses: Losses, now: float) -> Failure | None:
@@ -37,14 +38,31 @@ def test_backoff() -> None:
     assert Backoff().delay(0.999) == 0
 
 
-def test_turns() -> None:
-    """One alone need not wait; of many at the same moment each waits for those before it."""
+async def test_turns() -> None:
+    """One begins behind the other, in the order in which they came."""
+    turns, begun = Turns(), list[int]()
+
+    async def begin(number: int) -> None:
+        await turns.take()
+        begun.append(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(5):
+            tasks.create_task(begin(number))
+        await asyncio.sleep(0)
+        assert begun == [0]
+    assert begun == [0, 1, 2, 3, 4]
+
+
+async def test_turn_that_is_not_taken() -> None:
+    """Who goes while he waits lets the next one have it."""
     turns = Turns()
-    assert turns.take(100) == 0
-    assert [turns.take(100) for _ in range(3)] == pytest.approx(
-        [TURN_SECONDS, 2 * TURN_SECONDS, 3 * TURN_SECONDS]
-    )
-    assert turns.take(101) == 0
+    await turns.take()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(turns.take()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    assert [task.cancelled() for task in waiting] == [True, False, False]
 
 
 def test_first_loss() -> None:

@@ -13,6 +13,7 @@ from homeassistant.components.sensor.const import (
     SensorDeviceClass,
     SensorStateClass,
 )
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -21,6 +22,7 @@ from .coordinator import SecurePairConfigEntry
 from .entity import SecurePairEntity, add_entities_of
 from .protocol.model.base import Category
 from .protocol.model.values import Sensor, SensorState
+from .session_entity import is_disabled
 from .session_sensors import SESSION_SENSORS, SessionSensor
 
 PARALLEL_UPDATES = 0
@@ -32,10 +34,13 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the device's sensors, and those about its session."""
+    coordinator = entry.runtime_data
     async_add_entities(
-        SessionSensor(entry.runtime_data, description) for description in SESSION_SENSORS
+        SessionSensor(coordinator, description)
+        for description in SESSION_SENSORS
+        if not is_disabled(coordinator, Platform.SENSOR, description.key)
     )
-    add_entities_of(entry.runtime_data, Sensor, SecurePairSensor, async_add_entities)
+    add_entities_of(coordinator, Sensor, SecurePairSensor, async_add_entities)
 
 
 class SecurePairSensor(SecurePairEntity[Sensor, SensorState], SensorEntity):

@@ -146,6 +146,11 @@ class Connection(asyncio.Protocol):
             raise self._error or SecurePairError(Failure.CONNECTION_LOST)
         self._transport.write(self._channel.seal(envelope.encode(message)))
 
+    def rest(self) -> None:
+        """Take less memory until there is something to say again."""
+        if self._channel is not None:
+            self._channel.rest()
+
     async def close(self) -> None:
         """End the connection on purpose, and wait until it is gone."""
         self._on_end = None

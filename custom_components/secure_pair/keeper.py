@@ -328,6 +328,7 @@ class SessionKeeper:
             link.start(receive, end, self._device.fault, self._key_store.pulse)
             async with asyncio.timeout(DESCRIPTION_SECONDS):
                 await self._described
+            link.rest()  # It may be quiet for long.
         except TimeoutError as error:
             raise SecurePairError(Failure.TIMEOUT, "no description") from error
         finally:

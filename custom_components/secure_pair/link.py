@@ -214,6 +214,10 @@ class Link:
         self._due = min(second + envelope.PING_SECONDS, math.ceil(dead_at))
         return self._due
 
+    def rest(self) -> None:
+        """Take less memory until there is something to say again."""
+        self._connection.rest()
+
     def ping(self) -> None:
         """Ask for a sign of life, and measure how long it takes."""
         self._pinged = self._loop.time()

@@ -21,6 +21,9 @@ class Beating(Protocol):
         Returns in which later one to do it again, at the latest `PING_SECONDS` on; None: never.
         """
 
+    def rest(self) -> None:
+        """Let go what is needed only while something goes on."""
+
 
 @dataclass(slots=True)
 class _Beat:
@@ -34,6 +37,8 @@ class Pulse:
     def __init__(self) -> None:
         """Begin with nobody."""
         self._beats: dict[int, _Beat] = {}
+        self._tired: set[Beating] = set()
+        """Those who were due last: by the next beat they have had their answer."""
 
     def join(self, one: Beating) -> int:
         """Have it beat, first in the returned second.
@@ -67,7 +72,11 @@ class Pulse:
         beat.due.add(one)
 
     def _beat(self, second: int) -> None:
-        for one in self._beats.pop(second).due:
+        due, tired = self._beats.pop(second).due, self._tired
+        for one in tired:
+            one.rest()
+        self._tired = due
+        for one in due:
             try:
                 again = one.beat(second)
             except Exception:  # noqa: BLE001 - the others go on

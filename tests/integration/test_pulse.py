@@ -14,11 +14,15 @@ class Heart:
 
     def __init__(self, times: int = 1) -> None:
         self.beats: list[int] = []
+        self.rests = 0
         self._times = times
 
     def beat(self, second: int) -> int | None:
         self.beats.append(second)
         return second + PING_SECONDS if len(self.beats) < self._times else None
+
+    def rest(self) -> None:
+        self.rests += 1
 
 
 class BrokenHeart(Heart):
@@ -58,5 +62,6 @@ async def test_each_goes_on_by_itself(caplog: pytest.LogCaptureFixture) -> None:
         await asyncio.sleep(0)
     assert twice.beats == [first, first + PING_SECONDS]
     assert len(broken.beats) == 1
+    assert twice.rests == broken.rests == 1
     assert not gone.beats
     assert "Unexpected error" in caplog.text

@@ -54,6 +54,7 @@ class Pulse:
 
     def leave(self, second: int, one: Beating) -> None:
         """Let it be: it would have been due in this second."""
+        self._tired.discard(one)
         if (beat := self._beats.get(second)) is None:
             return
         beat.due.discard(one)

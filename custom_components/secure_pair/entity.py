@@ -71,6 +71,28 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
         self.async_write_ha_state()
 
     @callback
+    @override
+    def _async_write_ha_state(self) -> None:
+        """Write the state; what Home Assistant cannot make one of costs only itself.
+
+        Much is computed only now, and whoever asks may be the connection: it would end.
+        """
+        try:
+            super()._async_write_ha_state()
+        except Exception as error:  # noqa: BLE001
+            self.coordinator.mirror.drop_state(self.described.key, error)
+            self._show_newest()
+            self._write_without_state()
+
+    def _write_without_state(self) -> None:
+        try:
+            super()._async_write_ha_state()
+        except Exception as error:  # noqa: BLE001
+            # So it is the description.
+            self.coordinator.mirror.drop(self.described, error)
+            self._replace_soon()
+
+    @callback
     def redescribe(self, described: model.Entity) -> None:
         """Follow a new description of the same kind."""
         if self._replaced:
@@ -83,6 +105,9 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
             else:
                 self.update()
                 return
+        self._replace_soon()
+
+    def _replace_soon(self) -> None:
         self._replaced = True
         # Not at once: Home Assistant may be about to add this one.
         self.coordinator.entry.async_create_task(self.hass, self._replace(), eager_start=False)

@@ -76,8 +76,8 @@ class Mirror:
 
     def drop_state(self, key: str, reason: object) -> None:
         """Leave a state out that Home Assistant cannot show."""
-        self._complain(f"a state of {key} is left out: {reason}")
-        self.states.pop(key, None)
+        if self.states.pop(key, None) is not None:
+            self._complain(f"a state of {key} is left out: {reason}")
 
     def drop_message(self, reason: object) -> None:
         """Leave a whole message out."""

@@ -10,6 +10,7 @@ import pytest
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.unit_system import US_CUSTOMARY_SYSTEM
 
 from device_stub.appliances.pace import Pace
 from device_stub.appliances.parts import Choice, Contact, Line, Notice, OnOff, Reading
@@ -248,6 +249,99 @@ async def test_states_that_make_no_sense(
         lines = [line for line in said if why in line and f"a state of {key} is left" in line]
         assert len(lines) == 1, (key, fields, said)
     await works(home)
+
+
+# Right for the device; but what Home Assistant computes of it, only when it writes, fails.
+UNWRITABLE: dict[str, tuple[dict[str, object], dict[str, object], dict[str, object], str]] = {
+    "time": (
+        {"kind": "sensor", "device_class": "timestamp"},
+        {"value": "9999-12-31T23:59:59-12:00"},
+        {"value": "2026-06-01T12:00:00+00:00"},
+        "2026-06-01T12:00:00+00:00",
+    ),
+    "wind": (
+        {"kind": "sensor", "device_class": "wind_speed", "unit": "Beaufort"},
+        {"value": -1},
+        {"value": 0},
+        "0.0",
+    ),
+    "heating": (
+        {"kind": "climate", "modes": ["heat"], "minimum": 5, "maximum": 30},
+        {"mode": "heat", "current_temperature": 1e308},
+        {"mode": "heat", "current_temperature": 20},
+        "heat",
+    ),
+    "boiler": (
+        {"kind": "water_heater", "operations": ["eco"], "minimum": 5, "maximum": 60},
+        {"operation": "eco", "current_temperature": -1e308},
+        {"operation": "eco", "current_temperature": 20},
+        "eco",
+    ),
+}
+
+
+def unwritable(*made: Any) -> OddDevice:
+    """A device that has these entities, and has said nothing of them yet."""
+    device = OddDevice(*made)
+    device.odd_entities = [
+        {"key": key, "name": key.capitalize(), **described}
+        for key, (described, *_) in UNWRITABLE.items()
+    ]
+    return device
+
+
+@pytest.fixture
+def in_fahrenheit(hass: HomeAssistant) -> None:
+    """Have Home Assistant convert what devices measure."""
+    hass.config.units = US_CUSTOMARY_SYSTEM
+
+
+async def all_shown(home: Home, right: dict[str, str]) -> None:
+    """Say what can be written, and see that it is shown."""
+    for key, (_, _, state, _) in UNWRITABLE.items():
+        odd(home).say({"key": key, **state})
+    await home.settle()
+    assert {key: home.state(key) for key in right} == right
+    await works(home)
+
+
+@pytest.mark.parametrize("key", UNWRITABLE)
+async def test_states_that_cannot_be_written(
+    install: Install, in_fahrenheit: None, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    home = await install(unwritable)
+    link = home.coordinator.keeper.link
+    right = {key: shown for key, (*_, shown) in UNWRITABLE.items()}
+    await all_shown(home, right)
+    for _ in range(3):
+        odd(home).say({"key": key, **UNWRITABLE[key][1]}, {"key": "number", "value": 7})
+    await home.settle()
+    assert home.coordinator.keeper.link is link
+    assert {key: home.state(key) for key in right} == {**right, key: "unknown"}
+    assert home.state("number") == "7.0"
+    (said,) = complaints(caplog)
+    assert f"a state of {key} is left out" in said
+    await all_shown(home, right)
+
+
+async def test_entities_whose_first_state_cannot_be_written(
+    install: Install, in_fahrenheit: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def make(*made: Any) -> OddDevice:
+        device = unwritable(*made)
+        device.odd_states = [{"key": key, **state} for key, (_, state, *_) in UNWRITABLE.items()]
+        return device
+
+    home = await install(make)
+    assert entities_of(home) == {*GOOD, *UNWRITABLE}
+    assert {home.state(key) for key in UNWRITABLE} == {"unknown"}
+    assert len(complaints(caplog)) == len(UNWRITABLE)
+    await all_shown(home, {key: shown for key, (*_, shown) in UNWRITABLE.items()})
+    # Each time that it comes back.
+    await home.cut()
+    await home.back()
+    assert {home.state(key) for key in UNWRITABLE} == {"unknown"}
+    assert len(complaints(caplog)) == len(UNWRITABLE)
 
 
 async def test_states_and_events_of_nobody(
@@ -530,6 +624,24 @@ async def test_described_anew_with_nonsense(
     device.describe()
     await home.settle()
     assert home.state("power") == "5"
+    await works(home)
+
+
+async def test_described_anew_so_that_nothing_can_be_written(
+    install: Install, in_fahrenheit: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = await install(OddDevice)
+    device = odd(home)
+    heating = {"kind": "climate", "key": "heating", "modes": ["heat"], "maximum": 30}
+    link = home.coordinator.keeper.link
+    for minimum, shown in ((5, "unknown"), (-1e308, "unavailable"), (5, "unknown")):
+        device.odd_entities = [{**heating, "minimum": minimum}]
+        device.describe()
+        await home.settle()
+        assert home.coordinator.keeper.link is link
+        assert home.state("heating") == shown
+    (said,) = complaints(caplog)
+    assert "entity heating is left out" in said
     await works(home)
 
 

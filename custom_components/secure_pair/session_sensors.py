@@ -37,7 +37,11 @@ def _expires(coordinator: DeviceCoordinator) -> datetime | None:
     link, since = coordinator.keeper.link, coordinator.connected_since
     if link is None or since is None or link.welcome.remaining is None:
         return None
-    return since + timedelta(seconds=link.welcome.remaining)
+    try:
+        return since + timedelta(seconds=link.welcome.remaining)
+    except OverflowError:
+        # A device may say what is beyond all dates.
+        return None
 
 
 def _round_trip(coordinator: DeviceCoordinator) -> float | None:

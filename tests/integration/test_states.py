@@ -21,6 +21,7 @@ from device_stub.entity import Ending
 from secure_pair_protocol.model.reporting import EventSource, Update, UpdateAction
 from secure_pair_protocol.model.switching import Siren, Switch
 from secure_pair_protocol.model.values import BinarySensor, Select, Sensor, TextInput
+from secure_pair_protocol.negotiation import Session
 
 from .conftest import Install, InstallAppliance
 from .home import Home
@@ -642,6 +643,22 @@ async def test_described_anew_so_that_nothing_can_be_written(
         assert home.state("heating") == shown
     (said,) = complaints(caplog)
     assert "entity heating is left out" in said
+    await works(home)
+
+
+class Everlasting(OddDevice):
+    """It has a session whose end lies beyond all dates."""
+
+    @override
+    def remaining(self, session: Session) -> int:
+        return 2**63
+
+
+async def test_session_that_lasts_longer_than_there_are_dates(install: Install) -> None:
+    home = await install(Everlasting)
+    expires = home.hass.states.get("sensor.virtual_device_session_key_expires")
+    assert expires is not None
+    assert expires.state == "unknown"
     await works(home)
 
 

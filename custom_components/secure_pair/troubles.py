@@ -5,8 +5,9 @@ when it is over. Anybody on the network can make failures happen: so each is tol
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from time import monotonic
 from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -19,15 +20,26 @@ from .protocol.envelope import Notice, NoticeKind
 from .protocol.errors import Failure
 
 QUIET_SECONDS: Final = 3600
-"""How long the same security event is not told again."""
+"""How long what was told is not told again."""
+
+LONGEST_QUIET_SECONDS: Final = 86400
+"""What that grows to, doubling each time, for what asks something of the user."""
 
 
 EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
 
 
-_TOLD: HassKey[dict[str, dict[tuple[str, ...], float]]] = HassKey(f"{DOMAIN}.troubles")
-"""By entry id what was told and when, on the loop's clock: however often it is set up."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    """Monotonic, in seconds."""
+    quiet: float
+    """Seconds from then on in which it is not told again."""
+
+
+_TOLD: HassKey[dict[str, dict[tuple[str, ...], _Told]]] = HassKey(f"{DOMAIN}.troubles")
+"""By entry id what was told: however often it is set up."""
 
 _PAIRED: HassKey[set[str]] = HassKey(f"{DOMAIN}.paired")
 """Devices that were paired, which nobody was told yet."""
@@ -128,9 +140,9 @@ class Troubles:
         """Ask for what only the user has, or may decide; once, until it is answered."""
         # Whoever has brought it about may let a connection pass, and begin again.
         if failure in _ANYBODYS:
-            if self._is_quiet("question", failure):
+            is_shown = any(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}))
+            if not self._may_show("question", failure, is_shown=is_shown):
                 return
-            self._note("question", failure)
         self._entry.async_start_reauth(self._hass, data={CONF_REASON: failure.value})
 
     @callback
@@ -150,12 +162,11 @@ class Troubles:
 
     @callback
     def raise_repair(self, repair: str) -> None:
-        """Show a repair; one that has just gone by itself does not come back for a while."""
+        """Show a repair; one that has gone by itself does not come back for a while."""
         issue = issue_id(self._entry.entry_id, repair)
         is_shown = ir.async_get(self._hass).async_get_issue(DOMAIN, issue) is not None
-        if not is_shown and self._is_quiet("repair", repair):
+        if not self._may_show("repair", repair, is_shown=is_shown):
             return
-        self._note("repair", repair)
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -182,11 +193,10 @@ class Troubles:
     @callback
     def tell(self, event: SecurityEvent, **attributes: str) -> None:
         """Tell of a security event, unless the same was told a moment ago."""
-        if (reason := attributes.get("reason")) is not None:
-            # Anybody on the network can bring it about.
-            if self._is_quiet("event", event, reason):
-                return
-            self._note("event", event, reason)
+        reason = attributes.get("reason")
+        # Where it has one, anybody on the network can bring it about.
+        if reason and not self._may_tell("event", event, reason, longest=QUIET_SECONDS):
+            return
         self._hass.bus.async_fire(
             EVENT_SECURITY,
             {"type": event.value, "name": self._entry.title, **attributes},
@@ -194,12 +204,24 @@ class Troubles:
         if self._listener is not None:
             self._listener(event, attributes)
 
-    def _is_quiet(self, *what: str) -> bool:
-        """Tell whether it was told a moment ago."""
-        return self._hass.loop.time() - self._told.get(what, -QUIET_SECONDS) < QUIET_SECONDS
+    def _may_show(self, *what: str, is_shown: bool) -> bool:
+        """Tell whether to show what asks something of the user: ever more seldom."""
+        if is_shown and (told := self._told.get(what)) is not None:
+            # It is quiet from the last time on, and this is none more.
+            self._told[what] = replace(told, at=monotonic())
+            return True
+        return self._may_tell(*what, longest=LONGEST_QUIET_SECONDS)
 
-    def _note(self, *what: str) -> None:
-        self._told[what] = self._hass.loop.time()
+    def _may_tell(self, *what: str, longest: float) -> bool:
+        """Tell whether it was not told a moment ago, and note that it is told now."""
+        now, told = monotonic(), self._told.get(what)
+        if told is None:
+            self._told[what] = _Told(now, QUIET_SECONDS)
+            return True
+        if now - told.at < told.quiet:
+            return False
+        self._told[what] = _Told(now, min(2 * told.quiet, longest))
+        return True
 
     @callback
     def noticed(self, notice: Notice) -> None:

@@ -144,6 +144,46 @@ async def test_whatever_is_refused_the_user_is_bothered_once(
     await house.works()
 
 
+HOUR = 3600
+
+
+async def test_what_is_refused_again_and_again_is_asked_ever_more_seldom(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour is not enough for somebody who lets a connection pass now and then."""
+    passed = 0.0
+    monkeypatch.setattr("custom_components.secure_pair.troubles.monotonic", lambda: passed)
+    told = async_capture_events(house.hass, EVENT_SECURITY)
+
+    async def asked() -> tuple[bool, bool]:
+        """Attack for a while; tell whether there is a repair, and whether a question."""
+        house.attacker.tamper = refusing(Failure.DEVICE_RESET, Resume)
+        house.attacker.cut()
+        await house.until(lambda: house.keeper.link is None)
+        await house.tries(2)
+        shown = (bool(house.repairs), bool(house.reauths))
+        house.attacker.behave()
+        await house.until(lambda: house.keeper.link is not None)
+        await house.hass.async_block_till_done()
+        assert not house.repairs
+        assert not house.reauths
+        return shown
+
+    assert await asked() == (True, True)
+    # In hours: double each time, but no longer than a day.
+    for quiet in (1, 2, 4, 8, 16, 24, 24):
+        passed += quiet * HOUR - 1
+        assert await asked() == (False, False)
+        passed += 1
+        assert await asked() == (True, True)
+    # The event asks nothing of anybody: an hour later it is told.
+    before = len(told)
+    passed += HOUR
+    assert await asked() == (False, False)
+    assert len(told) == before + 1
+    await house.works()
+
+
 async def test_another_device_answers(house: House, neighbours: Server) -> None:
     first, stored = house.session_id, house.stored
     house.attacker.device_port, behind = neighbours.port, house.attacker.device_port

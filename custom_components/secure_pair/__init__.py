@@ -8,7 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .coordinator import DeviceCoordinator, SecurePairConfigEntry
-from .farewell import deliver_farewell, schedule_farewells
+from .farewell import schedule_farewells
 from .key_store import get_key_store
 from .protocol.errors import Failure, SecurePairError
 from .protocol.model import KINDS
@@ -58,12 +58,13 @@ async def async_unload_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -> None:
-    """Forget the device's keys, and tell the device to forget this terminal."""
+    """Forget the device's keys, and have it told to forget this terminal: it may be away."""
     forget_repairs(hass, entry.entry_id)
     try:
         await get_key_store(hass).bury_device(
             entry.data[CONF_DEVICE_ID], entry.data[CONF_HOST], entry.data[CONF_PORT]
         )
-        await deliver_farewell(hass, entry.data[CONF_DEVICE_ID])
     except SecurePairError as error:
         LOGGER.warning("The keys of %s could not be removed: %s", entry.title, error)
+        return
+    schedule_farewells(hass)

@@ -1,7 +1,7 @@
 """Telling a device that this terminal has gone (docs/protocol.md, section 9).
 
 What a removed entry leaves is a tombstone, which stays until the device has been told:
-every set-up of the integration tries to.
+its removal and every set-up of the integration try to, and nobody waits for it.
 """
 
 import asyncio
@@ -29,11 +29,6 @@ _MOST_SECONDS: Final = 86400
 
 _LEAST_SECONDS: Final = 3600
 """Less than that between two tries is not worth a write."""
-
-
-async def deliver_farewell(hass: HomeAssistant, device_id: str) -> None:
-    """Tell one device, if it is still to be told."""
-    await _deliver(get_key_store(hass), device_id, None)
 
 
 async def deliver_farewells(

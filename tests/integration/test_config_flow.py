@@ -480,6 +480,7 @@ async def test_disk_that_cannot_be_written_leaves_the_former_session(
     assert len(before) == 1
     await virtual_lock.server.stop()
     await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     await virtual_lock.server.start("127.0.0.1", answers.port)
     storage = Path(hass.config.path(".storage"))
     storage.rename(storage.with_name("away"))

@@ -81,5 +81,5 @@ async def test_pair_switch_and_remove(
         await hass.services.async_call("switch", "turn_on", {"entity_id": SWITCH}, blocking=True)
         await until(lambda: shows("on"))
         await hass.config_entries.async_remove(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     assert json.loads((folder / "kept.json").read_text())["held"] == {}

@@ -251,7 +251,7 @@ async def test_removed_in_the_middle(house: House) -> None:
     gate.open.set()
     with pytest.raises(HomeAssistantError):
         await renewing
-    await house.hass.async_block_till_done()
+    await house.hass.async_block_till_done(wait_background_tasks=True)
     content = json.loads(house.file.read_text())
     assert content["devices"] == content["tombstones"] == {}
     assert not house.held

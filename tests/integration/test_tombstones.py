@@ -43,7 +43,7 @@ class Grave:
         house = self.house
         house.attacker.tamper = cutting(Resume)
         await self.hass.config_entries.async_remove(house.entry.entry_id)
-        await self.hass.async_block_till_done()
+        await self.hass.async_block_till_done(wait_background_tasks=True)
         house.attacker.behave()
         assert self.buried == [DEVICE_ID]
         assert house.held
@@ -92,6 +92,24 @@ async def test_what_a_tombstone_keeps(grave: Grave) -> None:
     assert tombstone["device"]["pairing_secret"] == ""
     assert len(tombstone["device"]["sessions"]) == 1
     assert tombstone["port"] == grave.house.attacker.port
+
+
+async def test_removal_does_not_wait_for_the_device(house: House) -> None:
+    """The user sees it gone at once; the device hears of it as soon as the network lets it."""
+    passes = asyncio.Event()
+
+    async def hold(seen: Frame) -> bytes:
+        if seen.is_a(Resume):
+            await passes.wait()
+        return seen.payload
+
+    house.attacker.tamper = hold
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    assert Grave(house).buried == [DEVICE_ID]
+    assert house.held
+    passes.set()
+    await house.until(lambda: not Grave(house).buried)
+    assert not house.held
 
 
 async def test_told_at_the_next_set_up(
@@ -239,7 +257,7 @@ async def test_flow_that_ends_without_an_entry(house: House, answers: Answers) -
     """The session was stored, at the device too; then the user has given up."""
     hass, grave = house.hass, Grave(house)
     await hass.config_entries.async_remove(house.entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert not house.held
     house.attacker.tamper = losing_the_first_record()
     through = Answers(**{**vars(answers), "port": house.attacker.port})

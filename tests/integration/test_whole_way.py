@@ -130,7 +130,7 @@ async def test_removed(
     store = get_key_store(hass)
     assert virtual_lock.device.register.held
     await hass.config_entries.async_remove(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     assert not virtual_lock.device.register.held
     assert await store.device(DEVICE_ID) is None
@@ -149,7 +149,7 @@ async def test_removed_while_the_device_is_away(
 ) -> None:
     await virtual_lock.server.stop()
     await hass.config_entries.async_remove(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert list(stored(hass)["tombstones"]) == [DEVICE_ID]
     assert virtual_lock.device.register.held
 

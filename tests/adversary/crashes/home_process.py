@@ -77,6 +77,8 @@ class Home:
 
     async def remove(self) -> str:
         await self.hass.config_entries.async_remove(self.entry.entry_id)
+        # The device is told behind the user's back.
+        await self.hass.async_block_till_done(wait_background_tasks=True)
         return "done"
 
     async def renew(self) -> str:

@@ -5,6 +5,7 @@ device or anybody on the way answers, no session is deleted because of it.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from .protocol import sessions
 from .protocol.envelope import AnyFromDevice
 from .protocol.errors import Failure, RefusedError, SecurePairError
 from .protocol.sessions import PairedDevice, StoredSession
-from .reconnect import Backoff, Losses
+from .reconnect import HURRY_SECONDS, LASTING_SECONDS, Backoff, Losses
 
 _BEFORE_ANY_SESSION: Final = frozenset(
     {
@@ -40,12 +41,6 @@ _OF_NEGOTIATIONS: Final = frozenset({Failure.AUTHORIZATION_REJECTED, Failure.EPO
 
 DESCRIPTION_SECONDS: Final = 10
 """How long a device may take to describe itself on a new connection."""
-
-HURRY_SECONDS: Final = 10.0
-"""How often at most an announcement brings the next try forward."""
-
-LASTING_SECONDS: Final = 30
-"""A link that lasts so long was a good one: after it, the next try comes at once."""
 
 
 class Device(Protocol):
@@ -140,6 +135,7 @@ class SessionKeeper:
         self._coming_back = True
         if self._loop.time() - self._linked_at >= LASTING_SECONDS:
             self._backoff = Backoff()
+        said = {self.failure}
         while self.link is None:
             await self._pause(self._backoff.delay(random.random()))  # noqa: S311
             # Whoever is heard of from now on is tried behind this try.
@@ -149,7 +145,9 @@ class SessionKeeper:
             try:
                 await self.connect()
             except SecurePairError as error:
-                LOGGER.debug("%s: %s", self._name, error)
+                level = logging.DEBUG if error.failure in said else logging.INFO
+                LOGGER.log(level, "%s does not come back: %s", self._name, error)
+                said.add(error.failure)
                 self.failure = error.failure
                 self._device.failed(error.failure)
             except Exception:  # noqa: BLE001

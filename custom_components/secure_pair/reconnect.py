@@ -11,6 +11,12 @@ GROWTH: Final = 1.8
 _MOST_GROWTH: Final = 16
 """More would only overflow one day."""
 
+HURRY_SECONDS: Final = 10.0
+"""How often at most an announcement brings the next try forward."""
+
+LASTING_SECONDS: Final = 30
+"""A link that lasts so long was a good one: after it, the next try comes at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:

@@ -91,6 +91,39 @@ async def test_every_connection_is_reset(house: House, caplog: pytest.LogCapture
     await house.works()
 
 
+async def test_why_it_does_not_come_back_is_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once for each reason, however often and in whatever turn they come."""
+    caplog.set_level("INFO", "custom_components.secure_pair")
+    for _ in range(2):
+        caplog.clear()
+        house.attacker.cut()
+        for tamper, failure in (
+            (cutting(Resume), Failure.CONNECTION_LOST),
+            (flipping(ResumeAnswer), Failure.DEVICE_UNPROVEN),
+            # The latter for whoever is past the greeting already.
+            (cutting(Greeting, ResumeAnswer), Failure.NOT_SECURE_PAIR),
+        ) * 2:
+            house.attacker.tamper = tamper
+            await house.until(lambda: house.keeper.failure == failure.value)  # noqa: B023
+            await house.tries()
+        house.attacker.behave()
+        await house.until(lambda: house.keeper.link is not None)
+        said = [
+            # Without the details of it.
+            ":".join(record.getMessage().split(":")[:2])
+            for record in caplog.records
+            if record.name == "custom_components.secure_pair" and record.levelname == "INFO"
+        ]
+        assert said == [
+            "Front door is not connected any more: connection_lost",
+            "Front door does not come back: device_unproven",
+            "Front door does not come back: not_secure_pair",
+            "Front door is connected again",
+        ]
+
+
 @pytest.fixture
 async def neighbours(
     hass: HomeAssistant, tmp_path_factory: pytest.TempPathFactory

@@ -103,7 +103,10 @@ class SecurePairConfigFlow(PairingFlow, domain=DOMAIN):
         self._abort_if_unique_id_configured()
         if str(VERSION) not in versions.split(","):
             return self.async_abort(reason="version_not_supported")
+        # First, for that may be what makes room.
         schedule_farewells(self.hass, {device_id: address})
+        if properties.get("pairing") == "0":
+            return self.async_abort(reason="table_full")
         self._set_device(device_id)
         self._address = {CONF_HOST: address.host, CONF_PORT: address.port}
         name = properties.get("name") or properties.get("model") or device_id

@@ -13,6 +13,8 @@ from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.key_store import get_key_store
 from device_stub.announce import service_info
 from device_stub.factory import NewDevice
+from secure_pair_protocol import sessions
+from tests.device_stub.terminal import Cloud, Terminal
 
 from .attacker import Attacker, Frame, attacking
 from .conftest import DEVICE_ID, OTHER_ID, Until, VirtualLock, running_lock
@@ -135,6 +137,32 @@ async def test_version(hass: HomeAssistant, versions: str, taken: bool) -> None:
         )
 
 
+async def test_no_room_for_another_terminal(
+    hass: HomeAssistant, answers: Answers, virtual_lock: VirtualLock
+) -> None:
+    """It is not offered before there is: pairing would only be refused."""
+    device, server = virtual_lock.device, virtual_lock.server
+    cloud = Cloud(device.data.initial_key, device.epoch)
+    for number in range(sessions.TERMINALS):
+        terminal = Terminal(cloud, DEVICE_ID, device.data.pairing_secret)
+        terminal.terminal_id = bytes([number]) * 16
+        await (await terminal.negotiate(server.port)).close()
+
+    async def found() -> Any:
+        info = service_info(server)
+        properties: dict[str, Any] = info.decoded_properties
+        return await announce(hass, info.port, **properties)
+
+    result = await found()
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "table_full")
+    assert not flows(hass)
+
+    gone = device.register.held[0].session.session_id
+    await device.ledger.change(lambda register: sessions.unpaired(register, gone))
+    result = await submit_until(hass, await found(), answers)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
 async def test_announced_twice(hass: HomeAssistant) -> None:
     await announce(hass, 8441)
     result = await announce(hass, 8442)
@@ -205,6 +233,7 @@ async def test_known_and_connected(
     assert not flows(hass)
 
 
+@pytest.mark.parametrize("pairing", ["1", "0"])
 async def test_moved_and_connects_at_once(
     hass: HomeAssistant,
     answers: Answers,
@@ -212,6 +241,7 @@ async def test_moved_and_connects_at_once(
     relay: Relay,
     until: Until,
     patient: None,
+    pairing: str,
 ) -> None:
     """It does not wait for the next try, and keeps the address where a session was resumed."""
     async with attacking(virtual_lock.server.port) as before:
@@ -219,7 +249,7 @@ async def test_moved_and_connects_at_once(
     await until(lambda: hass.states.is_state(LOCK, "unavailable"))
     assert entry.data["port"] == before.port
 
-    result = await announce(hass, relay.port)
+    result = await announce(hass, relay.port, pairing=pairing)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     await until(lambda: hass.states.is_state(LOCK, "locked"))
     assert entry.data["port"] == relay.port

@@ -119,7 +119,8 @@ class KeyStore:
         """Apply a rule to a device that is being paired; return what is kept of it now.
 
         It is as given, but what the device itself has said stays as it was kept before, be it
-        in a tombstone, which has no more meaning. Its token is kept too.
+        in a tombstone, which has no more meaning. Its token is kept too; as soon as the device
+        is heard, those that no device needs any more go.
         """
         changed = device
 
@@ -138,11 +139,14 @@ class KeyStore:
                 )
             )
             content = _with_token(content, device.key_service, token)
-            return replace(
+            content = replace(
                 content,
                 devices={**content.devices, device.device_id: changed},
                 tombstones=_without(content.tombstones, device.device_id),
             )
+            # Before, the user may still go back to the former key service.
+            is_heard = not any(session.provisional for session in changed.sessions)
+            return _with_tokens_in_use(content) if is_heard else content
 
         await self._change(change)
         return changed
@@ -193,15 +197,7 @@ class KeyStore:
                 tombstone = Tombstone(to_tell, host, port, time.time())
                 tombstones = {**tombstones, device_id: tombstone}
             devices = _without(content.devices, device_id)
-            in_use = {device.key_service for device in devices.values()}
-            return replace(
-                content,
-                key_services={
-                    url: token for url, token in content.key_services.items() if url in in_use
-                },
-                devices=devices,
-                tombstones=tombstones,
-            )
+            return _with_tokens_in_use(replace(content, devices=devices, tombstones=tombstones))
 
         await self._change(bury)
 
@@ -257,6 +253,13 @@ def _with_token(content: _Content, url: str, token: TerminalToken) -> _Content:
     }
     key_services = {**content.key_services, url: token}
     return replace(content, key_services=key_services, devices=devices)
+
+
+def _with_tokens_in_use(content: _Content) -> _Content:
+    """Return it without the tokens of key services that no device is paired by."""
+    in_use = {device.key_service for device in content.devices.values()}
+    tokens = {url: token for url, token in content.key_services.items() if url in in_use}
+    return replace(content, key_services=tokens)
 
 
 def _without[V](mapping: dict[str, V], key: str) -> dict[str, V]:

@@ -22,8 +22,10 @@ from custom_components.secure_pair.key_store import get_key_store
 from custom_components.secure_pair.protocol.errors import Failure, SecurePairError
 from device_stub.factory import NewDevice
 
+from .attacker import losing_the_first_record
 from .conftest import DEVICE_ID, OTHER_ID, Until, VirtualLock
 from .flows import Answers, announce, choose, pair, submit, submit_until
+from .house import House
 from .key_services import KeyService, running_key_service
 from .relay import Relay
 
@@ -157,6 +159,43 @@ async def test_another_key_service(
         await entry.runtime_data.renew()
         newest = virtual_lock.device.register.held[-1]
         assert newest.session.terminal_id == another.terminal.terminal_id
+
+
+@pytest.mark.parametrize("needed", [False, True])
+async def test_token_of_the_former_key_service(
+    hass: HomeAssistant,
+    house: House,
+    answers: Answers,
+    other_answers: Answers,
+    key_service: KeyService,
+    made: NewDevice,
+    tmp_path: Path,
+    needed: bool,
+) -> None:
+    """It goes when its last device has moved to another one, and not before."""
+    former = house.entry.data["key_service"]
+    if needed:
+        await pair(hass, other_answers)
+    key_store = get_key_store(hass)
+    async with running_key_service(tmp_path / "another") as another:
+        await another.register(made)
+        right = replace(answers, port=house.attacker.port, url=another.url, token=another.token)
+        result = await reconfigure(hass, house.entry, "change_key_service")
+        for step in (replace(right, url="other"), right):
+            result = await submit(hass, result, step)
+        house.attacker.tamper = losing_the_first_record()
+        result = await submit(hass, result, right)
+        assert (result["step_id"], result["errors"]) == ("label", {"base": "connection_lost"})
+        # The user may go back to it still.
+        assert set(await key_store.key_services()) == {former, f"{another.url}/"}
+
+        house.attacker.behave()
+        result = await submit(hass, result, right)
+        assert (result["type"], result["reason"]) == DONE
+        await hass.async_block_till_done()
+        left = {former} if needed else set()
+        assert set(await key_store.key_services()) == {f"{another.url}/"} | left
+        await house.renew()
 
 
 async def test_same_key_service_once_more(

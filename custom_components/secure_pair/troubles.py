@@ -5,12 +5,12 @@ when it is over. Anybody on the network can make failures happen: so each is tol
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from time import monotonic
 from typing import Final
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.hass_dict import HassKey
@@ -29,18 +29,6 @@ LONGEST_QUIET_SECONDS: Final = 86400
 EVENT_SECURITY: Final = f"{DOMAIN}_security"
 """On the bus, for the logbook; automations take the event entity."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    at: float
-    """Monotonic, in seconds."""
-    quiet: float
-    """Seconds from then on in which it is not told again."""
-
-
-_TOLD: HassKey[dict[str, dict[tuple[str, ...], _Told]]] = HassKey(f"{DOMAIN}.troubles")
-"""By entry id what was told: however often it is set up."""
-
 _PAIRED: HassKey[set[str]] = HassKey(f"{DOMAIN}.paired")
 """Devices that were paired, which nobody was told yet."""
 
@@ -57,6 +45,29 @@ class SecurityEvent(StrEnum):
     TERMINAL_PAIRED = "terminal_paired"
     TERMINAL_REVOKED = "terminal_revoked"
     TERMINAL_UNPAIRED = "terminal_unpaired"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    """Monotonic, in seconds."""
+    quiet: float
+    """Seconds from then on in which it is not told again."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What outlives the set-ups of one entry, while Home Assistant runs."""
+
+    told: dict[tuple[str, ...], _Told] = field(default_factory=dict)
+    unheard: dict[tuple[str, ...], tuple[SecurityEvent, dict[str, str]]] = field(
+        default_factory=dict
+    )
+    """Events from before the entry was loaded, for the event entity; of equal ones the last."""
+
+
+_KEPT: HassKey[dict[str, _Kept]] = HassKey(f"{DOMAIN}.troubles")
+"""By entry id."""
 
 
 _NOTICES: Final = {
@@ -121,7 +132,7 @@ class Troubles:
         """Begin without any."""
         self._hass = hass
         self._entry = entry
-        self._told = hass.data.setdefault(_TOLD, {}).setdefault(entry.entry_id, {})
+        self._kept = hass.data.setdefault(_KEPT, {}).setdefault(entry.entry_id, _Kept())
         self._listener: Callable[[SecurityEvent, dict[str, str]], None] | None = None
 
     @callback
@@ -203,24 +214,26 @@ class Troubles:
         )
         if self._listener is not None:
             self._listener(event, attributes)
+        elif self._entry.state is not ConfigEntryState.LOADED:
+            self._kept.unheard[event, *attributes.values()] = (event, attributes)
 
     def _may_show(self, *what: str, is_shown: bool) -> bool:
         """Tell whether to show what asks something of the user: ever more seldom."""
-        if is_shown and (told := self._told.get(what)) is not None:
+        if is_shown and (told := self._kept.told.get(what)) is not None:
             # It is quiet from the last time on, and this is none more.
-            self._told[what] = replace(told, at=monotonic())
+            self._kept.told[what] = replace(told, at=monotonic())
             return True
         return self._may_tell(*what, longest=LONGEST_QUIET_SECONDS)
 
     def _may_tell(self, *what: str, longest: float) -> bool:
         """Tell whether it was not told a moment ago, and note that it is told now."""
-        now, told = monotonic(), self._told.get(what)
+        now, told = monotonic(), self._kept.told.get(what)
         if told is None:
-            self._told[what] = _Told(now, QUIET_SECONDS)
+            self._kept.told[what] = _Told(now, QUIET_SECONDS)
             return True
         if now - told.at < told.quiet:
             return False
-        self._told[what] = _Told(now, min(2 * told.quiet, longest))
+        self._kept.told[what] = _Told(now, min(2 * told.quiet, longest))
         return True
 
     @callback
@@ -230,7 +243,12 @@ class Troubles:
 
     @callback
     def tell_untold(self) -> None:
-        """Tell that the device was paired, now that the entry is set up."""
+        """Tell what nobody could hear before the entry was set up."""
+        unheard = list(self._kept.unheard.values())
+        self._kept.unheard.clear()
+        if self._listener is not None:
+            for event, attributes in unheard:
+                self._listener(event, attributes)
         untold = self._hass.data.get(_PAIRED, set())
         if self._entry.unique_id in untold:
             untold.remove(self._entry.unique_id)
@@ -261,6 +279,7 @@ def issue_id(entry_id: str, repair: str) -> str:
 @callback
 def forget_repairs(hass: HomeAssistant, entry_id: str) -> None:
     """Take back all repairs of an entry that goes, or begins anew: what comes then is told."""
-    hass.data.get(_TOLD, {}).get(entry_id, {}).clear()
+    if (kept := hass.data.get(_KEPT, {}).get(entry_id)) is not None:
+        kept.told.clear()
     for repair in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, repair))

@@ -20,7 +20,7 @@ from device_stub.lock import DoorLock
 from device_stub.server import Server
 from device_stub.server import running as running_device
 from device_stub.store import Store
-from secure_pair_protocol import messages
+from secure_pair_protocol import messages, sessions
 from secure_pair_protocol.errors import REFUSALS, Failure
 from secure_pair_protocol.messages import (
     AuthenticationRequest,
@@ -240,6 +240,27 @@ async def test_another_device_answers(house: House, neighbours: Server) -> None:
     await house.until(lambda: house.keeper.link is not None)
     assert (house.session_id, house.stored) == (first, stored)
     await house.works()
+
+
+async def test_what_happens_before_the_entry_is_loaded(house: House, neighbours: Server) -> None:
+    """The event entity is not there yet; it shows it as soon as it is."""
+    house.attacker.device_port, behind = neighbours.port, house.attacker.device_port
+    await house.reload()
+    assert house.status() is ConfigEntryState.SETUP_RETRY
+    assert not house.events
+    house.attacker.device_port = behind
+    await house.reload()
+    assert house.events == [("wrong_device", "wrong_device")]
+    # Once.
+    await house.reload()
+    assert house.events == [("wrong_device", "wrong_device")]
+
+    # A new session that the set-up needs is told as well.
+    await house.unload()
+    session_id = house.held[0]
+    await house.device.ledger.change(lambda register: sessions.unpaired(register, session_id))
+    await house.load()
+    assert house.events == [("wrong_device", "wrong_device"), ("renewed", None)]
 
 
 async def test_another_device_says_that_it_is_this_one(house: House, neighbours: Server) -> None:

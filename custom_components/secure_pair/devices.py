@@ -52,6 +52,8 @@ class Devices:
         # First: what was a part may be a device of its own now.
         self._remove_entities_that_have_gone()
         self._remove_devices_that_have_gone()
+        # No connection: an id that looks like a MAC address need not be the one that the
+        # device has on this network.
         self._id = self._registry.async_get_or_create(
             config_entry_id=self._entry_id,
             identifiers={(DOMAIN, self._device_id)},

@@ -11,11 +11,13 @@ from time import monotonic
 from typing import Final
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntryState
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_REASON, DOMAIN
+from .const import CONF_DEVICE_ID, CONF_REASON, CONF_REGISTRY_ID, DOMAIN
 from .protocol.envelope import Notice, NoticeKind
 from .protocol.errors import Failure
 
@@ -208,14 +210,22 @@ class Troubles:
         # Where it has one, anybody on the network can bring it about.
         if reason and not self._may_tell("event", event, reason, longest=QUIET_SECONDS):
             return
-        self._hass.bus.async_fire(
-            EVENT_SECURITY,
-            {"type": event.value, "name": self._entry.title, **attributes},
-        )
+        told = {"type": event.value, "name": self._entry.title, **attributes}
+        if (device_id := self._registered_id()) is not None:
+            told[ATTR_DEVICE_ID] = device_id
+        self._hass.bus.async_fire(EVENT_SECURITY, told)
         if self._listener is not None:
             self._listener(event, attributes)
         elif self._entry.state is not ConfigEntryState.LOADED:
             self._kept.unheard[event, *attributes.values()] = (event, attributes)
+
+    def _registered_id(self) -> str | None:
+        """Return which device's page shows it; None: it has not described itself yet."""
+        data = self._entry.data
+        identifier = (DOMAIN, data.get(CONF_REGISTRY_ID, data[CONF_DEVICE_ID]))
+        registry = dr.async_get(self._hass)
+        device = registry.async_get_device_by_identifier(identifier, self._entry.entry_id)
+        return None if device is None else device.id
 
     def _may_show(self, *what: str, is_shown: bool) -> bool:
         """Tell whether to show what asks something of the user: ever more seldom."""

@@ -1,13 +1,12 @@
 """What a user sends in when something is wrong: diagnostics, and the page of system health."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntry, ConfigEntryState
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import get_system_health_info
@@ -19,8 +18,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.secure_pair import key_store
 from custom_components.secure_pair.const import DOMAIN
-from custom_components.secure_pair.logbook import async_describe_events
-from custom_components.secure_pair.troubles import EVENT_SECURITY, SecurityEvent
 
 from .conftest import VirtualLock
 from .flows import Answers, pair
@@ -153,23 +150,3 @@ async def test_system_health(
     del hass.data[key_store._KEY_STORE]
     Path(hass.config.path(".storage", DOMAIN)).write_bytes(b"{")
     assert (await health())["key_services_reachable"] == "storage_unreadable"
-
-
-# The logbook
-
-
-def test_logbook_has_words_for_each_security_event(hass: HomeAssistant) -> None:
-    described: dict[tuple[str, str], Callable[[Event], dict[str, str]]] = {}
-
-    def describe(domain: str, event: str, words: Callable[[Event], dict[str, str]]) -> None:
-        described[domain, event] = words
-
-    async_describe_events(hass, describe)
-    ((subject, words),) = described.items()
-    assert subject == (DOMAIN, EVENT_SECURITY)
-    said = [
-        words(Event(EVENT_SECURITY, {"type": event.value, "name": "Front door"}))
-        for event in SecurityEvent
-    ]
-    assert {entry["name"] for entry in said} == {"Front door"}
-    assert len({entry["message"] for entry in said}) == len(SecurityEvent)

@@ -1,7 +1,7 @@
 """Secure Pair: devices that were paired by three parties, and are encrypted ever since."""
 
-from homeassistant.const import CONF_HOST, CONF_PORT, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
@@ -47,6 +47,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
         ) from error
     entry.runtime_data = coordinator
     entry.async_on_unload(coordinator.stop)
+
+    async def say_goodbye(_: Event) -> None:
+        await coordinator.stop()
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, say_goodbye))
     await coordinator.platforms.set_up(PLATFORMS)
     coordinator.troubles.tell_untold()
     return True

@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from custom_components.secure_pair import key_store
 from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.key_store import _Content
+from secure_pair_protocol import envelope
 from secure_pair_protocol.errors import Failure
 from secure_pair_protocol.messages import (
     AuthenticationRequest,
@@ -345,3 +346,17 @@ async def test_unloading_is_an_authenticated_close(house: House) -> None:
     (close,) = after[len(before) :]
     assert close.connection == before[-1].connection
     assert close.message is None
+
+
+async def test_home_assistant_stops(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is told that it is on purpose, and does not have to find out."""
+    decode, heard = envelope.decode_from_terminal, list[object]()
+
+    def listen(record: bytes) -> envelope.AnyFromTerminal:
+        heard.append(message := decode(record))
+        return message
+
+    monkeypatch.setattr(envelope, "decode_from_terminal", listen)
+    await house.hass.async_stop()
+    await house.until(lambda: not house.device.live)
+    assert heard == [envelope.Close()]

@@ -70,6 +70,8 @@ async def lose_keys(hass: HomeAssistant, change: str) -> None:
     content = json.loads(file.read_text())
     if change == "no device":
         del content["devices"][DEVICE_ID]
+    elif change == "no token":
+        content["key_services"] = {}
     else:
         content["devices"][DEVICE_ID]["sessions"] = []
     file.write_text(json.dumps(content))
@@ -131,6 +133,22 @@ async def test_new_token_heals_every_device_of_its_key_service(
             if held.session.session_id not in before
         }
     assert token not in json.dumps([dict(each.data) for each in (entry, other)])
+
+
+async def test_token_is_lost(hass: HomeAssistant, entry: ConfigEntry, answers: Answers) -> None:
+    """Whoever has edited the file, say: the session serves on, and the token is asked for."""
+    await lose_keys(hass, "no token")
+    await hass.config_entries.async_setup(entry.entry_id)
+    await renew(hass, entry, "token_refused")
+    assert entry.runtime_data.connected
+    flow = waiting_flow(hass, entry, SOURCE_REAUTH)
+    assert flow["step_id"] == "reauth_token"
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"token": answers.token}
+    )
+    assert (result["type"], result["reason"]) == ("abort", "reauth_successful")
+    await hass.async_block_till_done()
+    await renew(hass, entry)
 
 
 async def test_new_token_while_the_key_service_is_in_trouble(

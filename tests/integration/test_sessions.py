@@ -1,6 +1,7 @@
 """The terminal's table of docs/protocol.md, section 9, against a real device."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,34 @@ async def test_unloading_is_an_authenticated_close(house: House) -> None:
     (close,) = after[len(before) :]
     assert close.connection == before[-1].connection
     assert close.message is None
+
+
+async def test_unloaded_while_a_session_is_being_confirmed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow. Nothing is left of that connection, and what was written holds."""
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def write(path: Path, content: _Content) -> None:
+        (newest, *others) = content.devices[DEVICE_ID].sessions
+        if not newest.provisional and not others:
+            reached.set()
+            assert goes_on.wait(30)
+        really_write(path, content)
+
+    really_write = key_store._write_file
+    monkeypatch.setattr(key_store, "_write_file", write)
+    house.attacker.tamper = losing_the_first_record()
+    with pytest.raises(HomeAssistantError):
+        await house.renew()
+    await house.until(reached.is_set)
+    await house.unload()
+    await house.until(lambda: not house.device.live)
+    goes_on.set()
+    await house.until(lambda: len(house.stored) == 1)
+    await house.load()
+    assert house.stored == [(house.session_id, False)]
+    await house.works()
 
 
 async def test_home_assistant_stops(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,6 +235,49 @@ async def test_patience_ends(home: Home, door: Door, monkeypatch: pytest.MonkeyP
     assert home.state("lock") == "unlocked"
 
 
+async def test_busy_when_nobody_waits_any_more(
+    home: Home, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has not run, and is not sent again: whoever wished it was told that nobody knows."""
+    monkeypatch.setattr(commander, "PATIENCE_SECONDS", 0.01)
+    home.relay.hold(Toward.DEVICE)
+    task = order(home)
+    await home.until(lambda: home.coordinator._commander._pending)
+    await home.cut()
+    assert await refused(task) == "command_unknown"
+    heard: list[bytes] = []
+
+    def busy(_: bytes, message: Command | Question) -> Verdict:
+        heard.append(message.id)
+        return Verdict(Result.BUSY)
+
+    monkeypatch.setattr(home.device.commands, "receive", busy)
+    await home.back()
+    assert not home.coordinator.unclear
+    assert not home.coordinator._commander._pending
+    assert home.state("lock") == "locked"
+    assert len(heard) == 1
+
+
+async def test_of_two_that_nobody_waits_for_the_newest_is_cleared_up(
+    home: Home, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the lock has come to depends on that one."""
+    monkeypatch.setattr(commander, "PATIENCE_SECONDS", 0.01)
+    door.lock.arrives.set()
+    home.relay.hold(Toward.DEVICE)
+    tasks = [order(home, action) for action in ("lock", "unlock")]
+    await home.until(lambda: len(home.coordinator._commander._pending) == 2)
+    await home.cut()
+    assert [await refused(task) for task in tasks] == ["command_unknown"] * 2
+    assert len(home.coordinator._commander._pending) == 1
+    await home.back()
+    assert door.lock.began == ["unlock"]
+    assert not home.coordinator.unclear
+    assert not home.coordinator._commander._pending
+    assert home.state("lock") == "unlocked"
+
+
 async def test_unloaded_in_between(hass: HomeAssistant, home: Home, door: Door) -> None:
     task = await under_way(home, door)
     await hass.config_entries.async_unload(home.entry.entry_id)

@@ -8,6 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .coordinator import DeviceCoordinator, SecurePairConfigEntry
+from .discovery import listen_to_repetitions
 from .farewell import schedule_farewells
 from .key_store import get_key_store
 from .protocol.errors import Failure, SecurePairError
@@ -23,8 +24,9 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions."""
+    """Register the actions, and listen to the devices."""
     register_services(hass)
+    await listen_to_repetitions(hass)
     return True
 
 

@@ -1,12 +1,25 @@
 """Where devices say that they are: not believed before a session was resumed there."""
 
 from dataclasses import dataclass
+from typing import Final, override
 
+from homeassistant.components import zeroconf
+from homeassistant.components.zeroconf.const import DOMAIN as ZEROCONF
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
+from zeroconf import (  # type: ignore[attr-defined]  # DNSPointer is not in __all__
+    DNSPointer,
+    RecordUpdate,
+    RecordUpdateListener,
+    Zeroconf,
+)
+from zeroconf.asyncio import AsyncServiceInfo
 
 from .const import DOMAIN
+from .reconnect import HURRY_SECONDS
+
+SERVICE_TYPE: Final = "_secure-pair._tcp.local."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +53,55 @@ def announced(hass: HomeAssistant, device_id: str, address: Address) -> None:
     hass.data.setdefault(_ANNOUNCED, {})[device_id] = address
     if entry.state is ConfigEntryState.LOADED:
         entry.runtime_data.keeper.try_now()
+
+
+async def listen_to_repetitions(hass: HomeAssistant) -> None:
+    """Hear the announcements that say nothing new, for as long as Home Assistant runs."""
+    if ZEROCONF in hass.config.components:
+        instance = await zeroconf.async_get_instance(hass)
+        instance.async_add_listener(_Repetitions(hass), None)
+
+
+class _Repetitions(RecordUpdateListener):
+    """What Home Assistant's discovery leaves out: records that are known already.
+
+    A device that had no power for some seconds announces the very records that it had before.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        super().__init__()
+        self._hass = hass
+        self._reloaded: dict[str, float] = {}
+        """When the entry of a device was reloaded, on the loop's clock in seconds."""
+
+    @override
+    @callback
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+        for record in records:
+            pointer = record.new
+            if (
+                record.old is not None
+                and isinstance(pointer, DNSPointer)
+                and pointer.name == SERVICE_TYPE
+                and not pointer.is_expired(now)
+            ):
+                self._repeated(zc, pointer.alias)
+
+    def _repeated(self, zc: Zeroconf, name: str) -> None:
+        info = AsyncServiceInfo(SERVICE_TYPE, name)
+        if not info.load_from_cache(zc) or info.port is None:
+            return
+        device_id, hosts = info.decoded_properties.get("id"), info.parsed_addresses()
+        if device_id is not None and hosts:
+            announced(self._hass, device_id, Address(hosts[0], info.port))
+            self._reload_waiting(device_id)
+
+    def _reload_waiting(self, device_id: str) -> None:
+        """Reload an entry that waits to be set up, as a discovery flow does; now and then."""
+        entries, now = self._hass.config_entries, self._hass.loop.time()
+        entry = entries.async_entry_for_domain_unique_id(DOMAIN, device_id)
+        if entry is None or entry.state is not ConfigEntryState.SETUP_RETRY:
+            return
+        if now - self._reloaded.get(device_id, -HURRY_SECONDS) >= HURRY_SECONDS:
+            self._reloaded[device_id] = now
+            entries.async_schedule_reload(entry.entry_id)

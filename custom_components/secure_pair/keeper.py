@@ -18,7 +18,7 @@ from .discovery import Address
 from .key_service import KeyService
 from .key_store import KeyStore
 from .link import Link, resume
-from .pairing import Stage, negotiate
+from .pairing import negotiate
 from .protocol import sessions
 from .protocol.envelope import AnyFromDevice
 from .protocol.errors import Failure, RefusedError, SecurePairError
@@ -157,14 +157,17 @@ class SessionKeeper:
         self._coming_back = False
 
     def try_now(self) -> None:
-        """Do not wait for the next try: the device was just heard of.
+        """Hear of the device: try it without waiting, or see whether its link still works.
 
-        Anybody can say so: it shortens a wait now and then, no more.
+        Anybody can say so: it happens now and then, no more.
         """
         now = self._loop.time()
         if now - self._hurried >= HURRY_SECONDS:
             self._hurried = now
-            self._hurry()
+            if self.link is None:
+                self._hurry()
+            elif self.link.is_open:
+                self.link.ping()
 
     def _hurry(self) -> None:
         self._heard = True
@@ -308,7 +311,7 @@ class SessionKeeper:
                 key_service,
                 partial(self._key_store.change_device, self._device_id),
                 expected_installation=None if asked_by_user else device.installation,
-                on_stage=self._log_stage,
+                on_stage=partial(LOGGER.debug, "%s: negotiation: %s", self._name),
             )
             await self._adopt(paired.link, paired.device.sessions[0])
         except BaseException:
@@ -391,8 +394,5 @@ class SessionKeeper:
                 self._unlink(error)
 
     def _unlink(self, error: SecurePairError) -> None:
-        self.link, self.failure = None, error.failure
+        self.link, self.failure, self._hurried = None, error.failure, -HURRY_SECONDS
         self._device.unlinked(error)
-
-    def _log_stage(self, stage: Stage) -> None:
-        LOGGER.debug("%s: negotiation: %s", self._name, stage)

@@ -1,0 +1,140 @@
+"""Announcements that say nothing new, as packets to a zeroconf of Home Assistant's.
+
+A device that had no power for some seconds announces what is known of it already, and Home
+Assistant's discovery keeps that to itself.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+import pytest
+from homeassistant.components.zeroconf.const import DATA_INSTANCE
+from homeassistant.components.zeroconf.const import DOMAIN as ZEROCONF
+from homeassistant.components.zeroconf.models import HaAsyncZeroconf, HaZeroconf
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from zeroconf import IPVersion
+from zeroconf._protocol.incoming import DNSIncoming
+from zeroconf._protocol.outgoing import DNSOutgoing
+from zeroconf.asyncio import AsyncServiceInfo
+from zeroconf.const import _FLAGS_AA, _FLAGS_QR_RESPONSE
+
+from device_stub.announce import SERVICE_TYPE, service_info
+
+from .attacker import attacking
+from .conftest import Until, VirtualLock
+from .flows import Answers, pair
+from .house import LOCK
+
+LOOPBACK = ["127.0.0.1"]
+
+
+@dataclass
+class Announcement:
+    """What a device says of itself, as Home Assistant's zeroconf gets it from the network."""
+
+    heard: HaZeroconf
+    info: AsyncServiceInfo
+
+    def come(self) -> None:
+        out = DNSOutgoing(_FLAGS_QR_RESPONSE | _FLAGS_AA)
+        info = self.info
+        for record in (
+            info.dns_pointer(),
+            info.dns_service(),
+            info.dns_text(),
+            *info.dns_addresses(),
+        ):
+            out.add_answer_at_time(record, 0)
+        (packet,) = out.packets()
+        self.heard.record_manager.async_updates_from_response(DNSIncoming(packet))
+
+
+@pytest.fixture
+async def heard(hass: HomeAssistant) -> AsyncGenerator[HaZeroconf]:
+    """Home Assistant's zeroconf, there before the integration is set up."""
+    zeroconf = HaZeroconf(interfaces=LOOPBACK, ip_version=IPVersion.V4Only)
+    instance = hass.data[DATA_INSTANCE] = HaAsyncZeroconf(zc=zeroconf)
+    hass.config.components.add(ZEROCONF)
+    yield zeroconf
+    await instance.ha_async_close()
+
+
+@pytest.fixture
+def known(heard: HaZeroconf, virtual_lock: VirtualLock) -> Announcement:
+    """The lock's announcement, which has come before."""
+    known = Announcement(heard, service_info(virtual_lock.server))
+    known.come()
+    return known
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever waits between two tries wait until something wakes him."""
+    monkeypatch.setattr("custom_components.secure_pair.reconnect.Backoff.delay", lambda *_: 3600)
+
+
+async def test_back_is_tried_at_once(
+    hass: HomeAssistant,
+    known: Announcement,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    until: Until,
+) -> None:
+    async with attacking(virtual_lock.server.port) as before:
+        entry = await pair(hass, replace(answers, port=before.port))
+    await until(lambda: hass.states.is_state(LOCK, "unavailable"))
+    known.come()
+    await until(lambda: hass.states.is_state(LOCK, "locked"))
+    assert entry.data["port"] == virtual_lock.server.port
+
+
+async def test_entry_that_waits_is_set_up(
+    hass: HomeAssistant,
+    known: Announcement,
+    answers: Answers,
+    virtual_lock: VirtualLock,
+    until: Until,
+) -> None:
+    async with attacking(virtual_lock.server.port) as before:
+        entry = await pair(hass, replace(answers, port=before.port))
+        await hass.config_entries.async_unload(entry.entry_id)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    known.come()
+    await until(lambda: hass.states.is_state(LOCK, "locked"))
+
+
+async def test_link_is_tried(
+    hass: HomeAssistant, known: Announcement, answers: Answers, until: Until
+) -> None:
+    """Where the device had no power, nobody has ended it."""
+    entry = await pair(hass, answers)
+    link = entry.runtime_data.keeper.link
+    assert link.round_trip is None
+    known.come()
+    await until(lambda: link.round_trip is not None)
+    assert entry.runtime_data.keeper.link is link
+
+
+async def test_strangers_are_nothing_to_it(
+    hass: HomeAssistant, known: Announcement, answers: Answers, until: Until
+) -> None:
+    """Nor does an announcement without an id, or without an address, stop the others."""
+    entry = await pair(hass, answers)
+    link = entry.runtime_data.keeper.link
+    for name, properties in (("stranger", {"id": "aabbcc000000"}), ("nobody", {})):
+        stranger = Announcement(
+            known.heard,
+            AsyncServiceInfo(
+                SERVICE_TYPE,
+                f"{name}.{SERVICE_TYPE}",
+                port=1,
+                properties=properties,
+                parsed_addresses=LOOPBACK,
+            ),
+        )
+        stranger.come()
+        stranger.come()
+    known.come()
+    await until(lambda: link.round_trip is not None)

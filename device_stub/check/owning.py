@@ -1,4 +1,4 @@
-"""Several terminals of one owner: who is listed, who is told, who goes, and who finds no room."""
+"""Several terminals of one owner: who is told, who goes, and who finds no room."""
 
 from secure_pair_protocol.envelope import Closing, Notice, NoticeKind
 from secure_pair_protocol.errors import Failure
@@ -20,13 +20,6 @@ async def _admitted(guest: Bench) -> Talk:
         if error.code == Failure.TABLE_FULL:
             raise NotTriedError("the device has no room for another terminal") from error
         raise
-
-
-async def _lists_this_one(bench: Bench) -> None:
-    listed = await (await bench.talk()).terminals()
-    own = listed.get(bench.authority.terminal_id)
-    if own is None or not own.connected:
-        raise FoundError("this terminal is connected, and not listed as such")
 
 
 async def _tells_the_others(bench: Bench) -> None:
@@ -109,7 +102,6 @@ async def _follows_the_epoch(bench: Bench) -> None:
 
 
 CHECKS = (
-    Check("lists this terminal as connected", 8, _lists_this_one),
     Check("tells of another terminal that pairs and unpairs", 8, _tells_the_others),
     Check("revokes a terminal, and refuses it from then on", 9, _revokes),
     Check("holds at least 8 terminals, and evicts none for another", 9, _evicts_nobody),

@@ -42,7 +42,7 @@ async def test_with_the_device_file(made: Provisioned) -> None:
         code, out, errors = await run(
             *("check", f"127.0.0.1:{port}", "--device-file", made.device_file),
             *("--setup-code", made.qr_text, "--entity", "lock", "--action", '{"do": "unlock"}'),
-            *("--patience", 3),
+            *("--patience", 3, "--log-out-everyone"),
             seconds=LONG,
         )
     assert (code, errors) == (0, ""), out

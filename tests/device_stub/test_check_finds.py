@@ -284,7 +284,14 @@ BROKEN: dict[str, tuple[Drop, set[str]]] = {
         commands_of_another_boot,
         {"answers a command of another boot with restarted"},
     ),
-    "stores at m6": (stores_at_m6, {"stores nothing before m7", M7}),
+    "stores at m6": (
+        stores_at_m6,
+        {
+            "stores nothing before m7",
+            M7,
+            "tells of another terminal that pairs and unpairs",
+        },
+    ),
     "states in part": (states_in_part, {"describes entities and states that can be shown"}),
     "unknown sessions": (
         tells_unknown_sessions,
@@ -296,7 +303,12 @@ BROKEN: dict[str, tuple[Drop, set[str]]] = {
     ),
     "former session": (
         former_session_stays,
-        {"replaces this terminal's former session at m7", "lists this terminal"},
+        {
+            "replaces this terminal's former session at m7",
+            "lists this terminal",
+            # Its way to accept drops that as well.
+            "revokes a terminal, and refuses it from then on",
+        },
     ),
     "other negotiations": (
         negotiations_side_by_side,
@@ -322,7 +334,7 @@ async def test_dropped_rule_is_found(
     drop, expected = BROKEN[name]
     drop(house, monkeypatch)
     bench = on_bench(house, IMPATIENCE)
-    bench.wish = UNLOCK
+    bench.wish, bench.may_log_out = UNLOCK, False
     found = await checked(bench)
     broken = {name: found[name].detail for name in named(found, Verdict.BROKEN)}
     assert broken.keys() == expected, broken

@@ -143,9 +143,8 @@ async def test_no_room_for_another_terminal(
     """It is not offered before there is: pairing would only be refused."""
     device, server = virtual_lock.device, virtual_lock.server
     cloud = Cloud(device.data.initial_key, device.epoch)
-    for number in range(sessions.TERMINALS):
+    for _ in range(sessions.TERMINALS):
         terminal = Terminal(cloud, DEVICE_ID, device.data.pairing_secret)
-        terminal.terminal_id = bytes([number]) * 16
         await (await terminal.negotiate(server.port)).close()
 
     async def found() -> Any:

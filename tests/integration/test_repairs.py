@@ -1,5 +1,6 @@
 """Each failure that a user can mend: raised for real, retried in its fix flow, over by itself."""
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -30,6 +31,7 @@ from secure_pair_protocol.messages import (
 )
 from secure_pair_protocol.secret import Secret
 from secure_pair_protocol.sessions import HeldSession, Register
+from tests.device_stub.terminal import terminal_id
 
 from .attacker import Back, Frame, flipping
 from .conftest import DEVICE_ID, KeyService, VirtualLock
@@ -84,8 +86,8 @@ async def fill_the_table(scene: Scene) -> None:
     def fill(register: Register) -> Register:
         (own,) = register.held
         others = (
-            replace(own.session, session_id=bytes([number]) * 16, terminal_id=bytes([number]) * 16)
-            for number in range(sessions.TERMINALS)
+            replace(own.session, session_id=os.urandom(16), terminal_id=terminal_id())
+            for _ in range(sessions.TERMINALS)
         )
         return replace(register, held=tuple(map(HeldSession, others)))
 
@@ -94,7 +96,8 @@ async def fill_the_table(scene: Scene) -> None:
 
 
 async def one_goes(scene: Scene) -> None:
-    await scene.house.device.ledger.change(lambda register: sessions.unpaired(register, bytes(16)))
+    other = scene.house.held[0]
+    await scene.house.device.ledger.change(lambda register: sessions.unpaired(register, other))
 
 
 async def another_initial_key(scene: Scene) -> None:

@@ -1,5 +1,7 @@
 """Secure Pair: devices that were paired by three parties, and are encrypted ever since."""
 
+import asyncio
+
 from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
@@ -27,6 +29,12 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, and listen to the devices."""
     register_services(hass)
     await listen_to_repetitions(hass)
+
+    async def say_goodbye(_: Event) -> None:
+        entries: list[SecurePairConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+        await asyncio.gather(*(entry.runtime_data.stop() for entry in entries))
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, say_goodbye)
     return True
 
 
@@ -49,11 +57,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: SecurePairConfigEntry) -
         ) from error
     entry.runtime_data = coordinator
     entry.async_on_unload(coordinator.stop)
-
-    async def say_goodbye(_: Event) -> None:
-        await coordinator.stop()
-
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, say_goodbye))
     await coordinator.platforms.set_up(PLATFORMS)
     coordinator.troubles.tell_untold()
     return True

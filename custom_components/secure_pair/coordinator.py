@@ -214,19 +214,20 @@ class DeviceCoordinator:
     @callback
     def unlinked(self, error: SecurePairError) -> None:
         """Show that the device is away, until it is back."""
+        self.connected_since = None
+        if self.connected:
+            # First: somebody may be about to rely on it.
+            self.connected = False
+            self._update_all()
+            self._loss_logged = True
+            LOGGER.info("%s is not connected any more: %s", self.entry.title, error)
         self.entry.async_create_background_task(
             self.hass, self.keeper.come_back(), f"{DOMAIN} {self.device_id}"
         )
         self._commander.unlinked()
         self._requests.unlinked()
-        self.connected_since = None
         self._update_session()
         self.failed(error.failure)
-        if self.connected:
-            self.connected = False
-            self._loss_logged = True
-            LOGGER.info("%s is not connected any more: %s", self.entry.title, error)
-            self._update_all()
 
     def _take_description(self, description: Description) -> None:
         changes = self.mirror.describe(description)

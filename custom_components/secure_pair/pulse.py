@@ -73,11 +73,11 @@ class Pulse:
         beat.due.add(one)
 
     def _beat(self, second: int) -> None:
-        due, tired = self._beats.pop(second).due, self._tired
+        due, tired, self._tired = self._beats.pop(second).due, self._tired, set()
         for one in tired:
             one.rest()
-        self._tired = due
-        for one in due:
+        # Whoever ends here leaves, and perhaps takes others along.
+        for one in tuple(due):
             try:
                 again = one.beat(second)
             except Exception:  # noqa: BLE001 - the others go on
@@ -85,3 +85,4 @@ class Pulse:
                 continue
             if again is not None:
                 self._add(again, one)
+                self._tired.add(one)

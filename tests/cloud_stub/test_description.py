@@ -26,6 +26,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from cloud_stub.database import Database
+
 from .conftest import Cloud, Negotiation, started
 
 EXAMPLES = int(os.environ.get("SECURE_PAIR_EXAMPLES", "4"))
@@ -51,6 +53,14 @@ class Running:
         return {"Authorization": f"Bearer {self.token if with_token else self.key}"}
 
 
+async def all_threads(database: Database) -> None:
+    """Have the pool begin all of its threads: a later one would be taken for a test's own."""
+    meeting = threading.Barrier(database._threads._max_workers)
+    await asyncio.gather(
+        *(database.read(lambda _: meeting.wait(10)) for _ in range(meeting.parties))
+    )
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """What asks is not asynchronous, so the service runs in a thread."""
@@ -68,6 +78,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         await cloud.claim(anna, lock)
         await cloud.authorize(anna, Negotiation(lock, anna.terminal_id).body())
         key = await cloud.key("anna")
+        await all_threads(cloud.store.database)
         return Running(cloud.url, key.reveal().decode(), anna.token.reveal().decode())
 
     def wait[T](coroutine: object) -> object:

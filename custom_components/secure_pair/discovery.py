@@ -14,6 +14,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # DNSPointer is not in __a
     RecordUpdateListener,
     Zeroconf,
 )
+from zeroconf import Error as ZeroconfError
 from zeroconf.asyncio import AsyncServiceInfo
 
 from .const import DOMAIN
@@ -88,7 +89,11 @@ class _Repetitions(RecordUpdateListener):
                 self._repeated(zc, pointer.alias)
 
     def _repeated(self, zc: Zeroconf, name: str) -> None:
-        info = AsyncServiceInfo(SERVICE_TYPE, name)
+        try:
+            info = AsyncServiceInfo(SERVICE_TYPE, name)
+        except ZeroconfError:
+            # Anybody may announce any name; raised here, it would cost the others their packet.
+            return
         if not info.load_from_cache(zc) or info.port is None:
             return
         device_id, hosts = info.decoded_properties.get("id"), info.parsed_addresses()

@@ -13,7 +13,7 @@ from homeassistant.components.zeroconf.const import DOMAIN as ZEROCONF
 from homeassistant.components.zeroconf.models import HaAsyncZeroconf, HaZeroconf
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from zeroconf import IPVersion
+from zeroconf import DNSRecord, IPVersion  # type: ignore[attr-defined]
 from zeroconf._protocol.incoming import DNSIncoming
 from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo
@@ -37,17 +37,23 @@ class Announcement:
     info: AsyncServiceInfo
 
     def come(self) -> None:
-        out = DNSOutgoing(_FLAGS_QR_RESPONSE | _FLAGS_AA)
         info = self.info
-        for record in (
+        hear(
+            self.heard,
             info.dns_pointer(),
             info.dns_service(),
             info.dns_text(),
             *info.dns_addresses(),
-        ):
-            out.add_answer_at_time(record, 0)
-        (packet,) = out.packets()
-        self.heard.record_manager.async_updates_from_response(DNSIncoming(packet))
+        )
+
+
+def hear(heard: HaZeroconf, *records: DNSRecord) -> None:
+    """Give Home Assistant's zeroconf a packet."""
+    out = DNSOutgoing(_FLAGS_QR_RESPONSE | _FLAGS_AA)
+    for record in records:
+        out.add_answer_at_time(record, 0)
+    (packet,) = out.packets()
+    heard.record_manager.async_updates_from_response(DNSIncoming(packet))
 
 
 @pytest.fixture

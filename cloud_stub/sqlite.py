@@ -101,24 +101,37 @@ class SqliteDatabase(Database):
     def _write_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
         """Carry out in one transaction what waits, which may be nothing by now."""
         taken = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
-        together = [waiting for waiting in taken if not waiting.answer.cancelled()]
-        if not together:
-            return
+        together = [waiting for waiting in taken if self._is_in_time(waiting)]
         try:
-            with self._writing.begin() as connection:
-                for waiting in together:
-                    self._carry_out(waiting, connection, alone=len(together) == 1)
+            if together:
+                with self._writing.begin() as connection:
+                    for waiting in together:
+                        self._carry_out(waiting, connection, alone=len(together) == 1)
         except Exception as error:  # noqa: BLE001  # told to all who wait
             for waiting in together:
                 waiting.error = waiting.error or error
 
         def tell() -> None:
-            for waiting in together:
+            for waiting in taken:
                 waiting.tell()
 
         # Nobody waits any more once the loop is closed.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(tell)
+
+    def _is_in_time(self, waiting: _Waiting) -> bool:
+        """Tell whether somebody waits, and not for too long: no time may be lost for others.
+
+        While another process has the lock, each transaction takes as long as it may wait for it.
+        """
+        if waiting.answer.cancelled():
+            return False
+        try:
+            self._check_wait(waiting.since)
+        except TimeoutError as error:
+            waiting.error = error
+            return False
+        return True
 
     def _carry_out(self, waiting: _Waiting, connection: Connection, *, alone: bool) -> None:
         try:

@@ -116,6 +116,10 @@ class Commander:
             case Result.BUSY if pending.caller.done():
                 # It has not run, and nobody waits for it any more.
                 self._forget(pending)
+            case Result.BUSY if self._loop.time() > pending.deadline:
+                # It would only be asked about, and nobody shall wait for that for an hour.
+                self._set_clarity(pending, clear=False)
+                self._later(pending, PATIENCE_SECONDS, self._give_up)
             case Result.BUSY:
                 self._later(pending, BUSY_SECONDS, self._send)
             case Result.RUNNING:

@@ -504,6 +504,24 @@ async def test_no_answer_at_all(home: Home, door: Door, monkeypatch: pytest.Monk
     assert len(set(heard)) == 1
 
 
+async def test_busy_for_ever(home: Home, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked while the wish is fresh, and not without a pause for long behind that."""
+    monkeypatch.setattr(commander, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(commander, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(type(door.lock.entity), "age_limit", lambda *_: 100)
+    heard: list[type] = []
+
+    def hear(_: bytes, message: Command | Question) -> Verdict:
+        heard.append(type(message))
+        return Verdict(Result.BUSY)
+
+    monkeypatch.setattr(home.device.commands, "receive", hear)
+    assert await refused(order(home)) == "command_unknown"
+    assert home.state("lock") == "unknown"
+    assert len(heard) > 2
+    assert heard.count(Question) <= 1
+
+
 async def test_runs_for_ever(home: Home, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is asked now and then, and nobody waits for longer than that."""
     monkeypatch.setattr(commander, "RUNNING_SECONDS", 0.01)

@@ -256,8 +256,15 @@ def _with_token(content: _Content, url: str, token: TerminalToken) -> _Content:
 
 
 def _with_tokens_in_use(content: _Content) -> _Content:
-    """Return it without the tokens of key services that no device is paired by."""
-    in_use = {device.key_service for device in content.devices.values()}
+    """Return it without the tokens of key services that no device is paired by.
+
+    While a device has not been heard on its newest session, all stay: the user may go back
+    to the key service that it was paired by before.
+    """
+    devices = content.devices.values()
+    if any(session.provisional for device in devices for session in device.sessions):
+        return content
+    in_use = {device.key_service for device in devices}
     tokens = {url: token for url, token in content.key_services.items() if url in in_use}
     return replace(content, key_services=tokens)
 

@@ -402,6 +402,7 @@ class Connection:
                 code = None
                 if message[0] == 7:
                     demand(bool(rest) and type(rest[0]) is bytes, "malformed")
+                    demand(len(rest[0]) == 16, "malformed")
                     if len({*device.state["revoked"], rest[0].hex()}) > 256:
                         code = "busy"
                     else:

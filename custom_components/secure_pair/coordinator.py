@@ -215,15 +215,16 @@ class DeviceCoordinator:
     def unlinked(self, error: SecurePairError) -> None:
         """Show that the device is away, until it is back."""
         self.connected_since = None
+        # Whatever comes of the rest, it is tried again.
+        self.entry.async_create_background_task(
+            self.hass, self.keeper.come_back(), f"{DOMAIN} {self.device_id}"
+        )
         if self.connected:
-            # First: somebody may be about to rely on it.
+            # Before all else: somebody may be about to rely on it.
             self.connected = False
             self._update_all()
             self._loss_logged = True
             LOGGER.info("%s is not connected any more: %s", self.entry.title, error)
-        self.entry.async_create_background_task(
-            self.hass, self.keeper.come_back(), f"{DOMAIN} {self.device_id}"
-        )
         self._commander.unlinked()
         self._requests.unlinked()
         self._update_session()

@@ -141,7 +141,7 @@ class SecurePairEntity[E: model.Entity, S: model.State](Entity):
             state = kind(key=key)
         try:
             self.show(cast("S", state))
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - it costs only itself, as above
             self.coordinator.mirror.drop_state(key, error)
             self.show(cast("S", kind(key=key)))
 

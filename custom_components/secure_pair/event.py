@@ -79,6 +79,9 @@ class SecurePairEvent(SecurePairEntity[EventSource, State], EventEntity):
 
     @override
     def happen(self, event: Event) -> None:
+        if event.type not in self.event_types:
+            # Of a new description, which another entity is about to follow.
+            return
         attributes = {
             name: value for name, value in event.attributes.items() if name not in _RESERVED
         }

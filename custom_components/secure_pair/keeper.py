@@ -68,10 +68,6 @@ class Device(Protocol):
         """Hear at which of the addresses a session was resumed or made."""
 
 
-type GetKeyService = Callable[[PairedDevice], Awaitable[KeyService]]
-"""Returns the client of a device's key service; raises SecurePairError."""
-
-
 class SessionKeeper:
     """One device's link, over however many connections and sessions."""
 
@@ -81,10 +77,10 @@ class SessionKeeper:
         device_id: str,
         addresses: Callable[[], tuple[Address, ...]],
         key_store: KeyStore,
-        get_key_service: GetKeyService,
+        get_key_service: Callable[[PairedDevice], Awaitable[KeyService]],
         device: Device,
     ) -> None:
-        """Know where the device is; `name` is for the log."""
+        """`name` is for the log; `get_key_service` may raise SecurePairError."""
         self._name = name
         self._device_id = device_id
         self._addresses = addresses
@@ -136,34 +132,39 @@ class SessionKeeper:
         if self._loop.time() - self._linked_at >= LASTING_SECONDS:
             self._backoff = Backoff()
         said = {self.failure}
-        while self.link is None:
-            await self._pause(self._backoff.delay(random.random()))  # noqa: S311
-            # Whoever is heard of from now on is tried behind this try.
-            self._heard = False
-            # A link that is cut at once counts as one more failure.
-            self._backoff = self._backoff.failed()
-            try:
-                await self.connect()
-            except SecurePairError as error:
-                level = logging.DEBUG if error.failure in said else logging.INFO
-                LOGGER.log(level, "%s does not come back: %s", self._name, error)
-                said.add(error.failure)
-                self.failure = error.failure
-                self._device.failed(error.failure)
-            except Exception:  # noqa: BLE001
-                # Whatever it was: a device that is never tried again is lost.
-                LOGGER.exception("Unexpected error while connecting to %s", self._name)
-        self._linked_at = self._loop.time()
-        self._coming_back = False
+        try:
+            while self.link is None:
+                await self._pause(self._backoff.delay(random.random()))  # noqa: S311
+                # Whoever is heard of from now on is tried behind this try.
+                self._heard = False
+                # A link that is cut at once counts as one more failure.
+                self._backoff = self._backoff.failed()
+                try:
+                    await self._try(said)
+                except Exception:  # noqa: BLE001
+                    # Whatever it was: a device that is never tried again is lost.
+                    LOGGER.exception("Unexpected error while connecting to %s", self._name)
+            self._linked_at = self._loop.time()
+        finally:
+            self._coming_back = False
+
+    async def _try(self, said: set[Failure | None]) -> None:
+        try:
+            await self.connect()
+        except SecurePairError as error:
+            level = logging.DEBUG if error.failure in said else logging.INFO
+            LOGGER.log(level, "%s does not come back: %s", self._name, error)
+            said.add(error.failure)
+            self.failure = error.failure
+            self._device.failed(error.failure)
 
     def try_now(self) -> None:
         """Hear of the device: try it without waiting, or see whether its link still works.
 
         Anybody can say so: it happens now and then, no more.
         """
-        now = self._loop.time()
-        if now - self._hurried >= HURRY_SECONDS:
-            self._hurried = now
+        if self._loop.time() - self._hurried >= HURRY_SECONDS:
+            self._hurried = self._loop.time()
             if self.link is None:
                 self._hurry()
             elif self.link.is_open:

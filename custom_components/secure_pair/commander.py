@@ -206,7 +206,11 @@ class Commander:
             pending = self._pending.get(command_id)
             if pending is not None and pending.then is not None and pending.due <= now:
                 pending.due = math.inf
-                pending.then(pending)
+                if now >= pending.end:
+                    self._forget(pending)
+                    pending.answer(Result.UNKNOWN)
+                else:
+                    pending.then(pending)
         self._set_clock(min((other.due for other in self._pending.values()), default=math.inf))
 
 

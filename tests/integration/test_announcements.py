@@ -13,11 +13,11 @@ from homeassistant.components.zeroconf.const import DOMAIN as ZEROCONF
 from homeassistant.components.zeroconf.models import HaAsyncZeroconf, HaZeroconf
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from zeroconf import DNSRecord, IPVersion  # type: ignore[attr-defined]
+from zeroconf import DNSPointer, DNSRecord, IPVersion  # type: ignore[attr-defined]
 from zeroconf._protocol.incoming import DNSIncoming
 from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo
-from zeroconf.const import _FLAGS_AA, _FLAGS_QR_RESPONSE
+from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
 
 from device_stub.announce import SERVICE_TYPE, service_info
 
@@ -143,4 +143,17 @@ async def test_strangers_are_nothing_to_it(
         stranger.come()
         stranger.come()
     known.come()
+    await until(lambda: link.round_trip is not None)
+
+
+@pytest.mark.parametrize("alias", ["evil.example.", "x._http._tcp.local.", f"x.{SERVICE_TYPE}"])
+async def test_names_that_are_none(
+    hass: HomeAssistant, known: Announcement, answers: Answers, until: Until, alias: str
+) -> None:
+    """What anybody may say leaves the rest of the packet to those whom it is for."""
+    entry = await pair(hass, answers)
+    link = entry.runtime_data.keeper.link
+    for _ in range(2):
+        pointer = DNSPointer(SERVICE_TYPE, _TYPE_PTR, _CLASS_IN, 4500, alias)
+        hear(known.heard, pointer, known.info.dns_pointer())
     await until(lambda: link.round_trip is not None)

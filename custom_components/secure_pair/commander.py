@@ -105,8 +105,7 @@ class Commander:
         """Note that the connection broke: what is under way has become unclear."""
         self._link = None
         for pending in self._pending.values():
-            self._set_clarity(pending, clear=False)
-            self._later(pending, PATIENCE_SECONDS, self._give_up)
+            self._lose_sight(pending)
 
     def receive(self, outcome: Outcome) -> None:
         """Take what the device says of a command."""
@@ -118,8 +117,7 @@ class Commander:
                 self._forget(pending)
             case Result.BUSY if self._loop.time() > pending.deadline:
                 # It would only be asked about, and nobody shall wait for that for an hour.
-                self._set_clarity(pending, clear=False)
-                self._later(pending, PATIENCE_SECONDS, self._give_up)
+                self._lose_sight(pending)
             case Result.BUSY:
                 self._later(pending, BUSY_SECONDS, self._send)
             case Result.RUNNING:
@@ -138,16 +136,19 @@ class Commander:
 
     def _send(self, pending: _Pending) -> None:
         if self._loop.time() >= pending.end:
-            self._forget(pending)
-            pending.answer(Result.UNKNOWN)
+            self._expire(pending)
         elif self._ask(pending):
             self._later(pending, ANSWER_SECONDS, self._doubt)
         else:
             pending.due = math.inf
 
     def _doubt(self, pending: _Pending) -> None:
-        self._set_clarity(pending, clear=False)
         self._ask(pending)
+        self._lose_sight(pending)
+
+    def _lose_sight(self, pending: _Pending) -> None:
+        """It is unclear what becomes of it, and not for long does anybody wait for that."""
+        self._set_clarity(pending, clear=False)
         self._later(pending, PATIENCE_SECONDS, self._give_up)
 
     def _give_up(self, pending: _Pending) -> None:
@@ -186,6 +187,11 @@ class Commander:
         self._pending.pop(pending.command.id, None)
         self._set_clarity(pending, clear=True)
 
+    def _expire(self, pending: _Pending) -> None:
+        """Let a command go that has run for as long as anybody waits."""
+        self._forget(pending)
+        pending.answer(Result.UNKNOWN)
+
     def _later(self, pending: _Pending, seconds: float, then: Callable[[_Pending], None]) -> None:
         """Have this come next, unless the device says something before."""
         pending.due, pending.then = min(self._loop.time() + seconds, pending.end), then
@@ -207,8 +213,7 @@ class Commander:
             if pending is not None and pending.then is not None and pending.due <= now:
                 pending.due = math.inf
                 if now >= pending.end:
-                    self._forget(pending)
-                    pending.answer(Result.UNKNOWN)
+                    self._expire(pending)
                 else:
                     pending.then(pending)
         self._set_clock(min((other.due for other in self._pending.values()), default=math.inf))

@@ -139,14 +139,13 @@ class KeyStore:
                 )
             )
             content = _with_token(content, device.key_service, token)
-            content = replace(
-                content,
-                devices={**content.devices, device.device_id: changed},
-                tombstones=_without(content.tombstones, device.device_id),
+            return _with_tokens_in_use(
+                replace(
+                    content,
+                    devices={**content.devices, device.device_id: changed},
+                    tombstones=_without(content.tombstones, device.device_id),
+                )
             )
-            # Before, the user may still go back to the former key service.
-            is_heard = not any(session.provisional for session in changed.sessions)
-            return _with_tokens_in_use(content) if is_heard else content
 
         await self._change(change)
         return changed

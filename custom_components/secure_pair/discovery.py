@@ -5,7 +5,7 @@ from typing import Final, override
 
 from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.const import DOMAIN as ZEROCONF
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from zeroconf import (  # type: ignore[attr-defined]  # DNSPointer is not in __all__
@@ -41,19 +41,20 @@ def announced_address(hass: HomeAssistant, device_id: str) -> Address | None:
 
 
 @callback
-def announced(hass: HomeAssistant, device_id: str, address: Address) -> None:
+def announced(hass: HomeAssistant, device_id: str, address: Address) -> ConfigEntry | None:
     """Remember an announcement, and have the device's entry try it if it is not connected.
 
     Anybody on the network can announce anything: so nothing is written yet, and a lock
     that is connected is left alone. An entry that waits to be set up is reloaded by Home
-    Assistant.
+    Assistant, where the announcement is new. Returns the entry; None: it is not ours.
     """
     entry = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id)
     if entry is None:
-        return
+        return None
     hass.data.setdefault(_ANNOUNCED, {})[device_id] = address
     if entry.state is ConfigEntryState.LOADED:
         entry.runtime_data.keeper.try_now()
+    return entry
 
 
 async def listen_to_repetitions(hass: HomeAssistant) -> None:
@@ -73,7 +74,7 @@ class _Repetitions(RecordUpdateListener):
         super().__init__()
         self._hass = hass
         self._reloaded: dict[str, float] = {}
-        """When the entry of a device was reloaded, on the loop's clock in seconds."""
+        """When an entry was reloaded, by its id, on the loop's clock in seconds."""
 
     @override
     @callback
@@ -98,15 +99,13 @@ class _Repetitions(RecordUpdateListener):
             return
         device_id, hosts = info.decoded_properties.get("id"), info.parsed_addresses()
         if device_id is not None and hosts:
-            announced(self._hass, device_id, Address(hosts[0], info.port))
-            self._reload_waiting(device_id)
+            entry = announced(self._hass, device_id, Address(hosts[0], info.port))
+            if entry is not None and entry.state is ConfigEntryState.SETUP_RETRY:
+                self._reload(entry.entry_id)
 
-    def _reload_waiting(self, device_id: str) -> None:
-        """Reload an entry that waits to be set up, as a discovery flow does; now and then."""
-        entries, now = self._hass.config_entries, self._hass.loop.time()
-        entry = entries.async_entry_for_domain_unique_id(DOMAIN, device_id)
-        if entry is None or entry.state is not ConfigEntryState.SETUP_RETRY:
-            return
-        if now - self._reloaded.get(device_id, -HURRY_SECONDS) >= HURRY_SECONDS:
-            self._reloaded[device_id] = now
-            entries.async_schedule_reload(entry.entry_id)
+    def _reload(self, entry_id: str) -> None:
+        """Have an entry that waits set up now, as a discovery flow does; now and then."""
+        now = self._hass.loop.time()
+        if now - self._reloaded.get(entry_id, -HURRY_SECONDS) >= HURRY_SECONDS:
+            self._reloaded[entry_id] = now
+            self._hass.config_entries.async_schedule_reload(entry_id)

@@ -76,8 +76,8 @@ class Pulse:
         due, tired, self._tired = self._beats.pop(second).due, self._tired, set()
         for one in tired:
             one.rest()
-        # Whoever ends here leaves, and perhaps takes others along.
-        for one in tuple(due):
+        # Whoever is found dead leaves meanwhile: these are nobody's to leave any more.
+        for one in due:
             try:
                 again = one.beat(second)
             except Exception:  # noqa: BLE001 - the others go on

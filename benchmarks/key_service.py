@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import aiohttp
 
 from cloud_stub import audit
-from cloud_stub.accounts import add_account, add_terminal, authenticate
+from cloud_stub.accounts import add_account, add_terminal, find_terminal
 from cloud_stub.devices import add_device
 from cloud_stub.ownership import claim
 from cloud_stub.registration import Registration
@@ -88,7 +88,9 @@ async def _prepare(data: Path, url: str | None) -> list[Client]:
             issued = await add_terminal(store, f"account {number}")
             made = MadeDevice(f"{number:012x}")
             await add_device(store, Registration.model_validate(made.row()))
-            calling = await authenticate(store, issued.token)
+            calling = await store.database.read(
+                partial(find_terminal, token=issued.token, address=None)
+            )
             assert calling is not None
             proof = Secret(made.claim_proof)
             claiming = partial(

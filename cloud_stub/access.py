@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -63,28 +64,16 @@ async def as_terminal[T](
 
     Raises UnauthenticatedError for a stranger's token, SlowDownError, and what the rule does.
     """
-    store, limits, address = context.store, context.settings.limits, address_of(request)
-    terminal: CallingTerminal | None = None
-
-    def work(connection: Connection) -> T | SecurePairError:
-        nonlocal terminal
-        terminal = _find_terminal(connection, token, address)
-        if terminal is None:
-            return _stranger(connection, store.clock(), limits, address)
-        return rule(connection, terminal)
-
-    try:
-        return await store.database.write(work)
-    finally:
-        if terminal is not None:
-            _note_terminal(request, terminal)
+    return await _in_one_transaction(
+        request, context, partial(_find_terminal, token=token), _note_terminal, rule
+    )
 
 
 async def calling_terminal(request: Request, context: InContext, token: Token) -> CallingTerminal:
     """Return the terminal whose token this is, by reading alone; raises as `as_terminal`."""
     address = address_of(request)
     terminal = await context.store.database.read(
-        lambda connection: _find_terminal(connection, token, address)
+        lambda connection: _find_terminal(connection, address, token=token)
     )
     if terminal is None:
         # Only strangers are counted.
@@ -96,37 +85,61 @@ async def calling_terminal(request: Request, context: InContext, token: Token) -
 async def _calling_account(
     request: Request, context: InContext, key: Annotated[Bearer, Depends(_KEY)]
 ) -> CallingAccount:
-    store, limits, address = context.store, context.settings.limits, address_of(request)
+    store, limits = context.store, context.settings.limits
 
-    def work(connection: Connection) -> CallingAccount | SecurePairError:
-        account = None
-        if key is not None:
-            account = find_account_by_key(connection, Secret(key.credentials.encode()), address)
-        if account is None:
-            return _stranger(connection, store.clock(), limits, address)
-        found.append(account)
+    def counted(connection: Connection, account: CallingAccount) -> CallingAccount:
         charge(
             connection,
             store.clock(),
-            ("address", limits.address, network(address)),
+            ("address", limits.address, network(account.address)),
             ("account", limits.account, account.account_id),
         )
         return account
 
-    found: list[CallingAccount] = []
+    return await _in_one_transaction(
+        request, context, partial(_find_account, key=key), _note_account, counted
+    )
+
+
+async def _in_one_transaction[C, T](
+    request: Request,
+    context: Context,
+    find: Callable[[Connection, str | None], C | None],
+    note_caller: Callable[[Request, C], None],
+    rule: Callable[[Connection, C], T | SecurePairError],
+) -> T:
+    """Find out who calls, and carry out a rule for him; raises as `as_terminal`."""
+    store, limits, address = context.store, context.settings.limits, address_of(request)
+    caller: C | None = None
+
+    def work(connection: Connection) -> T | SecurePairError:
+        nonlocal caller
+        caller = find(connection, address)
+        if caller is None:
+            return _stranger(connection, store.clock(), limits, address)
+        return rule(connection, caller)
+
     try:
         return await store.database.write(work)
     finally:
-        if found:
-            note(request, account=found[0].account)
+        if caller is not None:
+            note_caller(request, caller)
 
 
 def _find_terminal(
-    connection: Connection, token: Bearer, address: str | None
+    connection: Connection, address: str | None, *, token: Bearer
 ) -> CallingTerminal | None:
     if token is None:
         return None
     return find_terminal(connection, Secret(token.credentials.encode()), address)
+
+
+def _find_account(
+    connection: Connection, address: str | None, *, key: Bearer
+) -> CallingAccount | None:
+    if key is None:
+        return None
+    return find_account_by_key(connection, Secret(key.credentials.encode()), address)
 
 
 def _stranger(
@@ -139,6 +152,10 @@ def _stranger(
 
 def _note_terminal(request: Request, terminal: CallingTerminal) -> None:
     note(request, account=terminal.account, terminal=terminal.terminal_id.hex())
+
+
+def _note_account(request: Request, account: CallingAccount) -> None:
+    note(request, account=account.account)
 
 
 def address_of(request: Request) -> str | None:

@@ -20,7 +20,6 @@ __all__ = [
     "IssuedTerminal",
     "add_account",
     "add_terminal",
-    "authenticate",
     "checked_name",
     "find_account",
     "find_account_by_key",
@@ -128,13 +127,6 @@ async def revoke_terminal(store: Store, terminal_id: bytes) -> None:
     )
     if not found:
         raise OperatorError("there is no such terminal")
-
-
-async def authenticate(
-    store: Store, token: Secret, address: str | None = None
-) -> CallingTerminal | None:
-    """Return the terminal of a token, or None: unknown and revoked are alike."""
-    return await store.database.read(lambda connection: find_terminal(connection, token, address))
 
 
 def find_terminal(

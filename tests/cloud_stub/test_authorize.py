@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from cloud_stub.accounts import add_terminal, authenticate, revoke_terminal
+from cloud_stub.accounts import add_terminal, find_terminal, revoke_terminal
 from cloud_stub.authorization import authorize
 from cloud_stub.ownership import assign, release
 from cloud_stub.rotation import rotate
@@ -216,11 +216,11 @@ async def test_no_release_gets_in_while_an_authorization_is_written_and_sealing_
         terminal = await cloud.terminal("anna")
         lock = await cloud.device("lock")
         await cloud.claim(terminal, lock)
-        calling = await authenticate(cloud.store, terminal.token)
-        assert calling is not None
         body = Negotiation(lock, terminal.terminal_id).body()
         m1, m2, key = (base64url.decode(body[name]) for name in ("m1", "m2", "first_public_key"))
         with cloud.store.database.engine.begin() as connection:
+            calling = find_terminal(connection, terminal.token, None)
+            assert calling is not None
             answer = authorize(
                 connection,
                 cloud.store,

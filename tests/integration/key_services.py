@@ -8,16 +8,25 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import Request, Response
+from sqlalchemy import Connection
 from yarl import URL
 
-from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, revoke_terminal
+from cloud_stub.accounts import (
+    IssuedTerminal,
+    add_account,
+    add_terminal,
+    find_terminal,
+    revoke_terminal,
+)
 from cloud_stub.app import create_app
 from cloud_stub.devices import add_device
+from cloud_stub.ownership import claim
 from cloud_stub.registration import parse_registration
 from cloud_stub.server import Certificate, running
 from cloud_stub.settings import Settings
 from cloud_stub.store import Store, open_store
 from device_stub.factory import NewDevice
+from secure_pair_protocol.errors import SecurePairError
 
 ACCOUNT: Final = "owner"
 
@@ -114,3 +123,17 @@ async def running_key_service(
             yield service
         finally:
             await service.stop()
+
+
+async def own(key_service: KeyService, made: NewDevice, terminal: IssuedTerminal) -> None:
+    """Make a device the property of a terminal's account."""
+    assert made.setup_code is not None
+    store, device_id = key_service.store, made.data.device_id
+    proof = made.setup_code.stretch(device_id).claim_proof
+
+    def claimed(connection: Connection) -> SecurePairError | None:
+        calling = find_terminal(connection, terminal.token, None)
+        assert calling is not None
+        return claim(connection, store, calling, device_id, proof)
+
+    await store.database.write(claimed)

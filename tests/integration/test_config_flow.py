@@ -15,9 +15,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, authenticate
+from cloud_stub.accounts import add_account, add_terminal
 from cloud_stub.devices import add_device
-from cloud_stub.ownership import claim
 from cloud_stub.registration import parse_registration
 from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.key_store import get_key_store
@@ -26,6 +25,7 @@ from secure_pair_protocol.label import draw_setup_code
 
 from .conftest import DEVICE_ID, KeyService, VirtualLock
 from .flows import Answers, pair, start, submit, submit_until
+from .key_services import own
 
 type Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 
@@ -89,16 +89,6 @@ async def mends(
     assert len(hass.config_entries.async_entries(DOMAIN)) == 1
     assert len(virtual_lock.device.register.held) == 1
     assert hass.states.is_state("lock.front_door", "locked")
-
-
-async def own(key_service: KeyService, virtual_lock: VirtualLock, terminal: IssuedTerminal) -> None:
-    """Make the lock the property of a terminal's account."""
-    calling = await authenticate(key_service.store, terminal.token)
-    assert calling is not None
-    assert virtual_lock.made.setup_code is not None
-    proof = virtual_lock.made.setup_code.stretch(DEVICE_ID).claim_proof
-    store = key_service.store
-    await store.database.write(lambda it: claim(it, store, calling, DEVICE_ID, proof))
 
 
 # The address
@@ -348,7 +338,7 @@ async def test_wrong_setup_code_of_a_device_that_nobody_owns(
 async def test_wrong_setup_code_of_the_owners_own_device(
     hass: HomeAssistant, answers: Answers, key_service: KeyService, virtual_lock: VirtualLock
 ) -> None:
-    await own(key_service, virtual_lock, key_service.terminal)
+    await own(key_service, virtual_lock.made, key_service.terminal)
     wrong = replace(answers, setup_code=draw_setup_code(bytes(15)).text)
     await mends(
         hass, wrong, answers, step="label", error="wrong_setup_code", virtual_lock=virtual_lock
@@ -379,7 +369,7 @@ async def test_device_is_owned_by_another(
 ) -> None:
     await add_account(key_service.store, "neighbour")
     neighbour = await add_terminal(key_service.store, "neighbour")
-    await own(key_service, virtual_lock, neighbour)
+    await own(key_service, virtual_lock.made, neighbour)
     right = replace(answers, token=neighbour.token.reveal().decode())
     result = await submit_until(hass, await start(hass), answers)
     assert (result["step_id"], result["errors"]) == ("label", {"base": "owned_by_another"})
@@ -391,7 +381,7 @@ async def test_device_is_owned_by_another(
 async def test_labelled_device_without_its_code(
     hass: HomeAssistant, answers: Answers, key_service: KeyService, virtual_lock: VirtualLock
 ) -> None:
-    await own(key_service, virtual_lock, key_service.terminal)
+    await own(key_service, virtual_lock.made, key_service.terminal)
     wrong = replace(answers, setup_code=None)
     await mends(
         hass, wrong, answers, step="label", error="device_unproven", virtual_lock=virtual_lock

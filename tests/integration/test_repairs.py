@@ -17,8 +17,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal, authenticate
-from cloud_stub.ownership import claim, release
+from cloud_stub.accounts import IssuedTerminal, add_account, add_terminal
+from cloud_stub.ownership import release
 from custom_components.secure_pair.const import DOMAIN
 from custom_components.secure_pair.repairs import async_create_fix_flow
 from custom_components.secure_pair.troubles import _TROUBLES
@@ -37,6 +37,7 @@ from .attacker import Back, Frame, flipping
 from .conftest import DEVICE_ID, KeyService, VirtualLock
 from .flows import Answers, choose, submit_until, waiting_flow
 from .house import House
+from .key_services import own
 
 type Step = Callable[[Scene], Awaitable[None]]
 
@@ -55,12 +56,7 @@ class Scene:
 
     async def own(self, terminal: IssuedTerminal) -> None:
         """Make the lock the property of a terminal's account."""
-        calling = await authenticate(self.key_service.store, terminal.token)
-        assert calling is not None
-        assert self.virtual_lock.made.setup_code is not None
-        proof = self.virtual_lock.made.setup_code.stretch(DEVICE_ID).claim_proof
-        store = self.key_service.store
-        await store.database.write(lambda it: claim(it, store, calling, DEVICE_ID, proof))
+        await own(self.key_service, self.virtual_lock.made, terminal)
 
 
 # What goes wrong, and how it ends

@@ -1,6 +1,9 @@
 """The conformance run, on the house's virtual lock."""
 
+from collections.abc import Callable
+
 import msgspec
+import pytest
 from msgspec import Raw
 
 from device_stub.check import run
@@ -9,6 +12,9 @@ from device_stub.check.bench import Bench, Wish
 from device_stub.check.finding import Finding, Verdict
 
 from .conftest import House
+
+type Drop = Callable[[House, pytest.MonkeyPatch], None]
+"""Makes the house's lock a device that has dropped a rule."""
 
 UNLOCK = Wish("lock", Raw(msgspec.msgpack.encode({"do": "unlock"})))
 ALL = {check.name for check in run.CHECKS}

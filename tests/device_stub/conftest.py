@@ -41,6 +41,12 @@ def _no_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
             assert device_stub or record.levelno < logging.ERROR, record.getMessage()
 
 
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no power is cut a slow disk would only be taken for a slow device."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 class Clock:
     """Seconds that pass when a test says so."""
 

@@ -1,8 +1,6 @@
 """The conformance run at devices that have dropped one rule each: the right check says so."""
 
 import asyncio
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from typing import override
 
@@ -21,18 +19,12 @@ from secure_pair_protocol.framing import frame
 from secure_pair_protocol.secret import Secret
 from secure_pair_protocol.sessions import Register
 
-from .checking import UNLOCK, checked, named, on_bench
+from .checking import UNLOCK, Drop, checked, named, on_bench
 from .conftest import House
 
-type Drop = Callable[[House, pytest.MonkeyPatch], None]
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 IMPATIENCE = 2
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No power is cut here: a slow disk would only be taken for a slow device."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """The conformance run at devices that have dropped a rule about several terminals."""
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,16 +11,10 @@ from secure_pair_protocol.errors import Failure, SecurePairError
 from secure_pair_protocol.negotiation import Session
 from secure_pair_protocol.sessions import Register
 
-from .checking import checked, named, on_bench
+from .checking import Drop, checked, named, on_bench
 from .conftest import House
 
-type Drop = Callable[[House, pytest.MonkeyPatch], None]
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No power is cut here: a slow disk would only be taken for a slow device."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 def revocations_for_the_moment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
